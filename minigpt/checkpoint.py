@@ -1,0 +1,179 @@
+"""Checkpoints: a folder with weights, configuration, vocabulary, and a manifest of checksums.
+
+model.safetensors, config.json, tokenizer.json, checkpoint.json (the manifest), and during a
+training run training.safetensors. Nothing is pickled. A folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .config import GPTConfig
+from .files import new_folder, recover_folder, sha256, write_text
+from .model import GPT
+from .tokenizer import BPETokenizer, CharTokenizer
+from .tokenizer_file import load_tokenizer, save_tokenizer
+
+FORMAT_VERSION = 1
+MANIFEST = "checkpoint.json"
+WEIGHTS, CONFIG, VOCABULARY, TRAINING = (
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "training.safetensors",
+)
+AnyTokenizer = CharTokenizer | BPETokenizer
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    model: GPT,
+    tokenizer: AnyTokenizer | None,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    training: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a model to the folder `path`, which appears complete or stays as it was.
+
+    `extra`: anything JSON can hold. `training`: further tensors by name (optimizer state). An
+    older checkpoint of that name is replaced; a folder with anything else in it is refused with
+    a ValueError. Raises OSError if the disk does not take it.
+    """
+    path = Path(path)
+    if path.exists() and not (path / MANIFEST).is_file() and any(path.iterdir()):
+        raise ValueError(f"{path} holds other files: choose a new folder for the checkpoint")
+    with new_folder(path) as folder:
+        _save_tensors(folder / WEIGHTS, model.state_dict())
+        if training is not None:
+            _save_tensors(folder / TRAINING, training)
+        config = {"model_type": "minigpt", **model.config.to_dict()}
+        write_text(folder / CONFIG, json.dumps(config, indent=1))
+        if tokenizer is not None:
+            save_tokenizer(folder / VOCABULARY, tokenizer)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
+            "extra": dict(extra or {}),
+        }
+        write_text(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False))
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], device: torch.device | str = "cpu"
+) -> tuple[GPT, AnyTokenizer | None, dict[str, Any]]:
+    """Open a folder of `save_checkpoint`: the model, its tokenizer, and `extra`.
+
+    Raises FileNotFoundError if there is none, and ValueError, with what is wrong and what to do,
+    if a file is missing, truncated or altered, or does not fit the others.
+    """
+    manifest = read_manifest(path)
+    folder = Path(path)
+    fields = read_json(folder / CONFIG)
+    if fields.pop("model_type", None) != "minigpt":
+        raise ValueError(f"{folder / CONFIG} is not the configuration of a minigpt model")
+    config = GPTConfig.from_dict(fields)
+    model = build_model(config, load_tensors(folder / WEIGHTS, device), str(folder))
+    tokenizer = None
+    if VOCABULARY in manifest["sha256"]:
+        tokenizer = load_tokenizer(folder / VOCABULARY)
+        check_vocabulary(model, tokenizer, folder)
+    return model, tokenizer, manifest["extra"]
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a checkpoint, after every file it names was compared with its checksum."""
+    folder = Path(path)
+    recover_folder(folder)
+    if not (folder / MANIFEST).is_file():
+        raise FileNotFoundError(
+            f"{folder} is no minigpt checkpoint: it has no {MANIFEST}; give the folder that "
+            "save_checkpoint or `minigpt train` wrote"
+        )
+    manifest = read_json(folder / MANIFEST)
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise ValueError(
+            f"{folder} has format_version {manifest.get('format_version')!r}, this minigpt reads "
+            f"{FORMAT_VERSION}: install the version that wrote it"
+        )
+    sums, extra = manifest.get("sha256"), manifest.get("extra")
+    if (
+        not isinstance(sums, dict)
+        or not isinstance(extra, dict)
+        or not {WEIGHTS, CONFIG} <= {*sums}
+    ):
+        raise ValueError(f"{folder / MANIFEST} is incomplete: restore the folder from a copy")
+    for name, expected in sums.items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ValueError(f"{folder} lacks {name}: restore the folder from a copy")
+        if sha256(folder / name) != expected:
+            raise ValueError(
+                f"{folder / name} was altered or cut short (its SHA-256 is not the manifest's): "
+                "restore it from a copy, or delete this checkpoint and use an earlier one"
+            )
+    return manifest
+
+
+def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -> GPT:
+    """A GPT with these weights. Raises ValueError that names tensors which do not fit."""
+    with torch.device("meta"):  # no random weights are drawn just to be overwritten
+        model = GPT(config)
+    expected = {name: tuple(w.shape) for name, w in model.state_dict().items()}
+    found = {name: tuple(w.shape) for name, w in weights.items()}
+    wrong = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    wrong += [f"{name} is not part of the model" for name in found.keys() - expected.keys()]
+    wrong += [
+        f"{name} has shape {found[name]}, expected {expected[name]}"
+        for name in expected.keys() & found.keys()
+        if expected[name] != found[name]
+    ]
+    if wrong:
+        raise ValueError(f"{source}: weights and configuration differ: " + "; ".join(sorted(wrong)))
+    model.load_state_dict(dict(weights), assign=True)
+    for weight in model.parameters():
+        weight.requires_grad_(weight.is_floating_point())
+    return model
+
+
+def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: Path) -> None:
+    """Raise ValueError if the tokenizer can make ids that the model does not have."""
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise ValueError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model only "
+            f"{model.config.vocab_size}: they do not belong together"
+        )
+
+
+def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Tensors of a safetensors file. Raises ValueError if it is not one or is cut short."""
+    try:
+        return load_file(path, device=str(device))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises ValueError if it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not readable JSON ({error}): restore it from a copy") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no JSON object: restore it from a copy")
+    return content
+
+
+def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    try:
+        save_file(plain, path)
+    except SafetensorError as error:  # how safetensors reports, say, a full disk
+        raise OSError(f"{path.name} could not be written: {error}") from None

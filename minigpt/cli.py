@@ -1,0 +1,259 @@
+"""The command line: minigpt train, generate, evaluate (also `python -m minigpt`)."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .checkpoint import AnyTokenizer
+from .config import GPTConfig
+from .data import load_text
+from .evaluate import bits_per_byte, count_bytes, perplexity, token_losses
+from .generate import stream
+from .model import GPT
+from .pretrained import load
+from .progress import Progress
+from .run_folder import RUN_FILE
+from .tokenizer import BPETokenizer, CharTokenizer
+from .train import fit
+from .train_config import StepInfo, TrainConfig, TrainingDiverged
+
+PRESETS = {"fast": GPTConfig.fast, "gpt2": GPTConfig.gpt2, "llama": GPTConfig.llama}
+VAL_FRACTION = 0.1  # the text's end, held out
+TOKENIZER_SAMPLE = 5_000_000  # characters of the training part that the vocabulary is learnt from
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 interrupted, 2 an error (one sentence)."""
+    arguments = _parser().parse_args(argv)
+    for output in (sys.stdout, sys.stderr):
+        if hasattr(output, "reconfigure"):
+            output.reconfigure(errors="replace")  # a console that lacks a character shows "?"
+    try:
+        return int(arguments.run(arguments))
+    except KeyboardInterrupt:
+        return 1
+    except OSError as error:
+        full = error.errno == errno.ENOSPC or "No space left" in str(error)
+        hint = ": the disk is full; free some space and run the same command again" if full else ""
+        print(f"minigpt: error: {error}{hint}", file=sys.stderr)
+    except (ValueError, TrainingDiverged) as error:
+        print(f"minigpt: error: {error}", file=sys.stderr)
+    return 2
+
+
+def _train(a: argparse.Namespace) -> int:
+    device = _device(a.device)
+    text = load_text(a.text)
+    cut = int(len(text) * (1 - VAL_FRACTION))
+    tokenizer = _make_tokenizer(a, text[:cut])
+    train, val = (torch.tensor(tokenizer.encode(part)) for part in (text[:cut], text[cut:]))
+    _need_length(a, train, val)
+    torch.manual_seed(a.seed)
+    model = GPT(_model_config(a, tokenizer.vocab_size)).to(device)
+    config = _train_config(a)
+    print(
+        f"{model.num_parameters():,} parameters on {device} ({torch.get_num_threads()} threads, "
+        f"{config.dtype}); {len(train):,} tokens to train on, {len(val):,} held out"
+    )
+    run_before = (Path(a.out) / RUN_FILE).exists()
+    progress = _Announcing(a.out if run_before else None)
+    history = fit(
+        model, train, val, config, on_step=progress, checkpoint_dir=a.out, tokenizer=tokenizer
+    )
+    if history.stopped == "interrupted":
+        print(f"\ninterrupted after step {history.step[-1]}; the same command resumes it")
+        return 1
+    if progress.steps == 0:
+        print(f"{a.out} holds this run, and it is finished ({history.step[-1]} steps)")
+    loss, n_bytes = (
+        float(token_losses(model, val).double().sum()),
+        count_bytes(tokenizer, val[1:].tolist()),
+    )
+    print(
+        f"held-out loss {loss / (len(val) - 1):.3f} nats per token, "
+        f"{bits_per_byte(loss, n_bytes):.3f} bits per byte\n"
+        f'next: minigpt generate --model {a.out} --prompt "…"'
+    )
+    return 0
+
+
+class _Announcing(Progress):
+    """Progress that says once that a run goes on, and counts what it did itself."""
+
+    def __init__(self, resumed: str | None) -> None:
+        super().__init__()
+        self.resumed, self.steps = resumed, 0
+
+    def __call__(self, info: StepInfo) -> None:
+        if self.steps == 0 and self.resumed is not None and info.step > 1:
+            print(f"resuming the run in {self.resumed} at step {info.step}")
+        self.steps += 1
+        super().__call__(info)
+
+
+def _make_tokenizer(a: argparse.Namespace, text: str) -> AnyTokenizer:
+    if a.tokenizer == "char":
+        return CharTokenizer.train(text)
+    return BPETokenizer.train(text[:TOKENIZER_SAMPLE], a.vocab_size)
+
+
+def _need_length(a: argparse.Namespace, train: torch.Tensor, val: torch.Tensor) -> None:
+    if len(train) < a.block_size + 1 or len(val) < 2:
+        raise ValueError(
+            f"{a.text} is too short: {len(train)} tokens to train on and {len(val)} held out, but "
+            f"one window needs {a.block_size + 1}; take a longer text or a smaller --block-size"
+        )
+
+
+def _model_config(a: argparse.Namespace, vocab_size: int) -> GPTConfig:
+    shape: dict[str, Any] = {
+        "n_layer": a.n_layer,
+        "n_head": a.n_head,
+        "n_embd": a.n_embd,
+        "dropout": a.dropout,
+    }
+    if a.preset == "llama":
+        shape |= {"n_kv_head": None, "mlp_hidden": None}
+    return PRESETS[a.preset](vocab_size=vocab_size, block_size=a.block_size, **shape)
+
+
+def _train_config(a: argparse.Namespace) -> TrainConfig:
+    recipe: dict[str, Any] = {}
+    if a.preset != "fast":  # what the GPT-2 and Llama families are usually trained with
+        recipe = {"optimizer": "adamw", "learning_rate": 1e-3, "schedule": "cosine"}
+        recipe |= {"warmup_steps": min(100, a.steps // 10), "min_factor": 0.1}
+    if a.learning_rate is not None:
+        recipe["learning_rate"] = a.learning_rate
+    return TrainConfig(
+        steps=a.steps,
+        batch_size=a.batch_size,
+        dtype=a.dtype,
+        compile=a.compile,
+        seed=a.seed,
+        patience=a.patience,
+        eval_interval=a.eval_interval,
+        checkpoint_interval=a.checkpoint_interval,
+        **recipe,
+    )
+
+
+def _generate(a: argparse.Namespace) -> int:
+    model, tokenizer = load(a.model, device=_device(a.device))
+    if tokenizer is None:
+        raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
+    generator = torch.Generator().manual_seed(a.seed) if a.seed is not None else None
+    print(a.prompt, end="")
+    pieces = stream(
+        model,
+        tokenizer,
+        a.prompt,
+        a.tokens,
+        stop=a.stop,
+        temperature=a.temperature,
+        top_k=a.top_k,
+        top_p=a.top_p,
+        generator=generator,
+    )
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+    return 0
+
+
+def _evaluate(a: argparse.Namespace) -> int:
+    model, tokenizer = load(a.model, device=_device(a.device))
+    if tokenizer is None:
+        raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
+    ids = torch.tensor(tokenizer.encode(load_text(a.text)))
+    if len(ids) < 2:
+        raise ValueError(f"{a.text} is too short: there must be at least 2 tokens")
+    losses = token_losses(model, ids, stride=a.stride)
+    total, n_bytes = float(losses.double().sum()), count_bytes(tokenizer, ids[1:].tolist())
+    mean = total / len(losses)
+    print(
+        f"loss {mean:.4f} nats per token   perplexity {perplexity(mean):.2f}   "
+        f"{bits_per_byte(total, n_bytes):.4f} bits per byte   ({len(losses):,} tokens)"
+    )
+    return 0
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":  # not MPS: its results were wrong too often to be chosen unasked
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"--device {name} cannot be used here ({error}): try --device cpu"
+        ) from None
+    return torch.device(name)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="minigpt", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    defaults = argparse.ArgumentDefaultsHelpFormatter
+
+    train = commands.add_parser(
+        "train",
+        formatter_class=defaults,
+        help="train a GPT on a text file; the same command again resumes the run",
+    )
+    train.set_defaults(run=_train)
+    train.add_argument("--text", required=True, help="UTF-8 text file; its end is held out")
+    train.add_argument("--out", required=True, help="folder of the run")
+    train.add_argument("--preset", choices=PRESETS, default="fast", help="family of the model")
+    train.add_argument("--steps", type=_positive, default=1_000, help="updates of the weights")
+    train.add_argument("--batch-size", type=_positive, default=16, help="windows an update")
+    train.add_argument("--block-size", type=_positive, default=128, help="context, in tokens")
+    train.add_argument("--n-layer", type=_positive, default=4)
+    train.add_argument("--n-head", type=_positive, default=4)
+    train.add_argument("--n-embd", type=_positive, default=128, help="width of the model")
+    train.add_argument("--dropout", type=float, default=0.0)
+    train.add_argument("--tokenizer", choices=("bpe", "char"), default="bpe")
+    train.add_argument("--vocab-size", type=_positive, default=1_024, help="of the BPE tokenizer")
+    train.add_argument("--learning-rate", type=float, help="of AdamW; by default the preset's")
+    train.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32")
+    train.add_argument("--compile", action="store_true", help="torch.compile the model")
+    train.add_argument("--patience", type=_positive, help="stop after so many worse evaluations")
+    train.add_argument("--eval-interval", type=_positive, default=100)
+    train.add_argument("--checkpoint-interval", type=_positive, default=200)
+    train.add_argument("--seed", type=int, default=0)
+
+    write = commands.add_parser(
+        "generate", formatter_class=defaults, help="let a model continue a text"
+    )
+    write.set_defaults(run=_generate)
+    write.add_argument("--model", required=True, help="name, or folder of a run or checkpoint")
+    write.add_argument("--prompt", required=True, help="text to continue")
+    write.add_argument("--tokens", type=_positive, default=200, help="how many to write at most")
+    write.add_argument("--temperature", type=float, default=0.8, help="0: the likeliest token")
+    write.add_argument("--top-k", type=int)
+    write.add_argument("--top-p", type=float)
+    write.add_argument("--stop", action="append", help="stop before this text; may be repeated")
+    write.add_argument("--seed", type=int, help="the same seed draws the same text")
+
+    measure = commands.add_parser(
+        "evaluate", formatter_class=defaults, help="a model's loss on a text file"
+    )
+    measure.set_defaults(run=_evaluate)
+    measure.add_argument("--model", required=True, help="name, or folder of a run or checkpoint")
+    measure.add_argument("--text", required=True, help="UTF-8 text file")
+    measure.add_argument("--stride", type=_positive, help="tokens a window moves; see token_losses")
+
+    for command in (train, write, measure):
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)

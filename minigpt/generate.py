@@ -1,0 +1,231 @@
+"""Writing: choose the next token, again and again.
+
+When the window is full, the model keeps the last half of it and reads that again (kept keys
+would still carry the tokens that were dropped). Cached and uncached decoding follow this rule.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from .cache import KVCache
+from .model import GPT
+from .modes import evaluating
+from .tokenizer import END
+
+
+class Tokenizer(Protocol):
+    """What a text function needs of a tokenizer."""
+
+    special_tokens: dict[str, int]
+    vocab_size: int
+
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def id_to_bytes(self, token: int) -> bytes: ...
+
+
+def sample_next(
+    logits: Tensor,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Choose one token for each row of logits (B, V); returns ids (B,).
+
+    `temperature=0` takes the most probable token. `top_k` keeps the k most probable tokens,
+    `top_p` the smallest set of tokens whose probabilities reach p (Holtzman et al. 2020,
+    1904.09751). With a `generator` on the CPU the draw happens there, on any device. Raises
+    ValueError for settings out of range, and for logits that are no numbers.
+    """
+    _check_sampling(temperature, top_k, top_p)
+    if not torch.isfinite(logits.max(dim=-1).values).all():  # a NaN wins every maximum
+        raise ValueError("the logits are not finite: the model's weights or input are broken")
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = logits.float() / temperature
+    if top_k is not None and top_k < logits.size(-1):
+        kth = logits.topk(top_k, dim=-1).values[:, -1:]  # (B, 1)
+        logits = logits.masked_fill(logits < kth, -torch.inf)
+    if top_p is not None and top_p < 1:
+        ordered, order = logits.sort(dim=-1, descending=True)
+        probability = ordered.softmax(dim=-1)
+        before = probability.cumsum(dim=-1) - probability  # what more probable tokens hold
+        drop = (before >= top_p).scatter(-1, order, before >= top_p)  # in the vocabulary's order
+        logits = logits.masked_fill(drop, -torch.inf)
+    probability = logits.softmax(dim=-1)
+    if generator is not None:
+        probability = probability.to(generator.device)
+    return torch.multinomial(probability, 1, generator=generator).squeeze(1).to(logits.device)
+
+
+def generate(
+    model: GPT,
+    idx: Tensor,
+    max_new_tokens: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    eos_id: int | None = None,
+    pad_id: int | None = None,
+    lengths: Sequence[int] | None = None,
+    generator: torch.Generator | None = None,
+    use_cache: bool = True,
+) -> Tensor:
+    """Continue each row of idx: (B, T) by up to `max_new_tokens` = n; returns (B, T + n).
+
+    Prompts of unequal length are padded on the right, with `lengths[b]` real tokens in row b.
+    Row b of the result is its prompt, what was written, and then `pad_id`. A row ends after
+    `eos_id`. `pad_id` defaults to `eos_id`. Sampling settings: see `sample_next`. Raises
+    ValueError for input out of range.
+    """
+    B, T = idx.shape
+    sizes = list(lengths) if lengths is not None else [T] * B
+    if len(sizes) != B or not all(1 <= size <= T for size in sizes):
+        raise ValueError(f"lengths must be {B} numbers from 1 to {T}, not {sizes}")
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens={max_new_tokens}: must be 0 or more")
+    pad = pad_id if pad_id is not None else eos_id
+    if pad is None and min(sizes) < T:
+        raise ValueError("prompts of unequal length need pad_id, to fill the result's rows")
+    filler = 0 if pad is None else pad
+    # Inside, rows end together: padding moves to the left.
+    rows = torch.stack([row.roll(T - size) for row, size in zip(idx, sizes, strict=True)])
+    window = _Window(model, [T - size for size in sizes], use_cache)
+    done = torch.zeros(B, dtype=torch.bool, device=idx.device)
+    with evaluating(model):
+        for step in range(max_new_tokens):
+            logits = window.next_logits(rows)
+            chosen = sample_next(
+                logits, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator
+            )
+            rows = torch.cat([rows, chosen.masked_fill(done, filler)[:, None]], dim=1)
+            if eos_id is not None:
+                done = done | (chosen == eos_id)
+                if done.all():
+                    rest = rows.new_full((B, max_new_tokens - step - 1), filler)
+                    rows = torch.cat([rows, rest], dim=1)
+                    break
+    result = torch.stack([row.roll(size - T) for row, size in zip(rows, sizes, strict=True)])
+    for row, size in zip(result, sizes, strict=True):
+        row[size + max_new_tokens :] = filler
+    return result
+
+
+class _Window:
+    """Feeds a growing text to the model: new tokens only, or all of the window when it moved."""
+
+    def __init__(self, model: GPT, padding: list[int], use_cache: bool) -> None:
+        self.model, self.use_cache = model, use_cache
+        self.starts = padding  # column at which each row's window begins
+        self.cache: KVCache | None = None
+
+    def next_logits(self, rows: Tensor) -> Tensor:
+        """Logits (B, V) of the token after rows: (B, columns)."""
+        columns, block = rows.size(1), self.model.config.block_size
+        full = [columns - start > block for start in self.starts]
+        if any(full):
+            last_half = columns - block // 2
+            self.starts = [
+                last_half if is_full else start
+                for start, is_full in zip(self.starts, full, strict=True)
+            ]
+        if self.cache is None or any(full) or not self.use_cache:
+            first = min(self.starts)
+            self.cache = self.model.new_cache(rows.size(0), [s - first for s in self.starts])
+            fresh = rows[:, first:]
+        else:
+            fresh = rows[:, -1:]
+        features = self.model.features(fresh, self.cache)  # (B, T, C)
+        return self.model.head(features[:, -1])
+
+
+def stream(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    max_new_tokens: int = 100,
+    *,
+    stop: str | Sequence[str] | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+    use_cache: bool = True,
+) -> Iterator[str]:
+    """Yield the continuation of a prompt piece by piece, as it is written.
+
+    Ends after `max_new_tokens`, at the tokenizer's end token, or before the first `stop` string.
+    An empty prompt starts from the end token. Raises ValueError if there is neither.
+    """
+    _check_sampling(temperature, top_k, top_p)
+    stops = [stop] if isinstance(stop, str) else list(stop or ())
+    if "" in stops:
+        raise ValueError("an empty stop string would stop at once: leave it out")
+    end = tokenizer.special_tokens.get(END)
+    ids = tokenizer.encode(prompt)
+    if not ids:
+        if end is None:
+            raise ValueError("the prompt is empty: give at least one character to continue")
+        ids = [end]
+    rows = torch.tensor([ids], device=model.device)
+    window = _Window(model, [0], use_cache)
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    kept = max((len(s) - 1 for s in stops), default=0)  # could be the start of a stop string
+    held = ""
+    for _ in range(max_new_tokens):
+        with evaluating(model):
+            chosen = sample_next(
+                window.next_logits(rows),
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                generator=generator,
+            )
+        token = int(chosen)
+        if token == end:
+            break
+        rows = torch.cat([rows, chosen[:, None]], dim=1)
+        held += decoder.decode(tokenizer.id_to_bytes(token))
+        if found := [held.index(s) for s in stops if s in held]:
+            if text := held[: min(found)]:
+                yield text
+            return
+        if ready := held[: len(held) - kept]:
+            yield ready
+            held = held[len(ready) :]
+    held += decoder.decode(b"", final=True)
+    if found := [held.index(s) for s in stops if s in held]:
+        held = held[: min(found)]
+    if held:
+        yield held
+
+
+def generate_text(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    max_new_tokens: int = 100,
+    *,
+    stop: str | Sequence[str] | None = None,
+    **sampling: Any,
+) -> str:
+    """The continuation of a prompt, without the prompt; arguments as for `stream`."""
+    return "".join(stream(model, tokenizer, prompt, max_new_tokens, stop=stop, **sampling))
+
+
+def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature={temperature}: choose 0 (greedy) or more, usually up to 1")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k={top_k}: choose 1 or more, or None for all tokens")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p={top_p}: choose 0 < top_p <= 1, or None for all tokens")

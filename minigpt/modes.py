@@ -1,0 +1,52 @@
+"""Blocks that give back what they found: a model's mode, the random state, the Ctrl-C key."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode (no dropout) and no gradients inside the block; the old mode after it."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+@contextmanager
+def preserved_random_state(model: nn.Module) -> Iterator[None]:
+    """torch's global generators, which dropout draws from, are as before after the block."""
+    devices = {w.device for w in model.parameters() if w.device.type == "cuda"}
+    with torch.random.fork_rng(devices=list(devices)):
+        yield
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C only sets a flag, so that no update is cut in two; a second one raises."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)

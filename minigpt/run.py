@@ -1,0 +1,137 @@
+"""The state of a training run, and how it is kept in a folder and taken up again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from .checkpoint import (
+    TRAINING,
+    WEIGHTS,
+    AnyTokenizer,
+    load_tensors,
+    read_manifest,
+    save_checkpoint,
+)
+from .model import GPT
+from .optim import make_optimizers
+from .run_folder import checkpoint_path, checkpoints, open_run, prune, write_log
+from .train_config import History, TrainConfig, TrainingDiverged
+
+
+class Run:
+    """Optimizers, history and best weights of a run; saved to and restored from its folder."""
+
+    def __init__(
+        self,
+        model: GPT,
+        config: TrainConfig,
+        folder: str | Path | None,
+        tokenizer: AnyTokenizer | None,
+        identity: dict[str, Any],
+    ) -> None:
+        self.model, self.config, self.folder, self.tokenizer = model, config, folder, tokenizer
+        self.optimizers = make_optimizers(
+            model,
+            optimizer=config.optimizer,
+            learning_rate=config.learning_rate,
+            muon_learning_rate=config.muon_learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
+        self.history = History()
+        self.step = 0
+        self.best: dict[str, Tensor] = {}
+        if folder is not None and (found := open_run(folder, identity)):
+            self._restore(found)
+
+    def remember_best(self, val_loss: float) -> None:
+        if self.config.patience is not None and val_loss <= min(self.history.val_loss):
+            self.best = {name: w.detach().clone() for name, w in self.model.state_dict().items()}
+
+    def why_stop(self, interrupted: bool) -> str:
+        """Reason to stop now, or an empty text; the best weights, if kept, come back at the end."""
+        losses, patience = self.history.val_loss, self.config.patience
+        worse = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+        if patience is not None and worse >= patience:
+            reason = "early stop"
+        elif self.step == self.config.steps:
+            reason = "finished"
+        else:
+            return "interrupted" if interrupted else ""
+        if self.best:
+            self.model.load_state_dict(self.best)
+        return reason
+
+    def diverged(self, step: int, what: str) -> NoReturn:
+        """Raise TrainingDiverged for the given step (counted from 1)."""
+        last = checkpoints(Path(self.folder)) if self.folder is not None else []
+        kept = f"the last good checkpoint is {last[-1]}" if last else "there is no checkpoint yet"
+        raise TrainingDiverged(
+            f"step {step}: {what}; {kept}. Lower the learning rate (now "
+            f"{self.config.learning_rate}), or look for broken numbers in the data"
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint of this step, unless there is one, and delete the oldest."""
+        if self.folder is None:
+            return
+        if not all(bool(torch.isfinite(w).all()) for w in self.model.parameters()):
+            self.diverged(self.step, "a weight is no longer a number")
+        path = checkpoint_path(self.folder, self.step)
+        tensors = {f"best.{name}": weight for name, weight in self.best.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, state in optimizer.state_dict()["state"].items():
+                for name, value in state.items():
+                    tensors[f"optimizer.{number}.{index}.{name}"] = value
+        extra = {"history": dataclasses.asdict(self.history) | {"stopped": self._lasting_reason()}}
+        save_checkpoint(path, self.model, self.tokenizer, extra=extra, training=tensors)
+        prune(self.folder, self.config.keep_checkpoints)
+        h = self.history
+        val = dict(zip(h.val_step, h.val_loss, strict=True))
+        columns: dict[str, list[Any]] = {
+            "step": h.step,
+            "train_loss": h.train_loss,
+            "learning_rate": h.learning_rate,
+            "val_loss": [val.get(step, "") for step in h.step],
+        }
+        write_log(self.folder, columns)
+
+    def _lasting_reason(self) -> str:
+        return "" if self.history.stopped == "interrupted" else self.history.stopped
+
+    def _restore(self, path: Path) -> None:
+        extra = read_manifest(path)["extra"]
+        self.history = History(**extra["history"])
+        self.step = self.history.step[-1] if self.history.step else 0
+        weights = load_tensors(path / WEIGHTS)
+        self.model.load_state_dict(weights)  # copies into the model's own memory
+        tensors = load_tensors(path / TRAINING)
+        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
+        for name, tensor in tensors.items():
+            kind, rest = name.split(".", 1)
+            if kind == "best":
+                self.best[rest] = tensor.to(self.model.device, copy=True)
+            else:
+                number, index, entry = rest.split(".", 2)
+                states[int(number)].setdefault(int(index), {})[entry] = tensor.clone()
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def identity(model: GPT, train: object, val: object, config: TrainConfig) -> dict[str, Any]:
+    """What decides a run's result; what only decides how it is kept or computed is left out."""
+    settings = dataclasses.asdict(config)
+    for name in ("checkpoint_interval", "keep_checkpoints", "compile"):
+        del settings[name]
+    data = {
+        f"{name}_sha256": hashlib.sha256(ids.cpu().numpy().tobytes()).hexdigest()
+        for name, ids in (("train", train), ("val", val))
+        if isinstance(ids, Tensor)
+    }
+    return {"model": model.config.to_dict(), "training": settings, "data": data}

@@ -1,0 +1,126 @@
+"""Vocabulary files: JSON in the format of Hugging Face's `tokenizer.json`, written and read.
+
+The `tokenizers` library opens our BPE files, and `load_tokenizer` opens byte-level ones of theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from .files import write_text
+from .tokenizer import PATTERNS, BPETokenizer, CharTokenizer
+
+
+def _byte_characters() -> list[str]:
+    """GPT-2's printable character for each of the 256 bytes, used in vocabulary files."""
+    plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    other = iter(range(0x100, 0x200))
+    return [chr(byte if byte in plain else next(other)) for byte in range(256)]
+
+
+_TO_CHARACTER = _byte_characters()
+_TO_BYTE = {character: byte for byte, character in enumerate(_TO_CHARACTER)}
+
+
+def _printable(token: bytes) -> str:
+    return "".join(_TO_CHARACTER[byte] for byte in token)
+
+
+def _from_printable(token: str) -> bytes:
+    try:
+        return bytes(_TO_BYTE[character] for character in token)
+    except KeyError as error:
+        raise ValueError(f"{token!r} is no byte-level token: {error.args[0]!r}") from None
+
+
+def save_tokenizer(path: str | os.PathLike[str], tokenizer: CharTokenizer | BPETokenizer) -> None:
+    """Write a vocabulary to a JSON file, atomically."""
+    write_text(path, json.dumps(tokenizer_json(tokenizer), ensure_ascii=False, indent=1))
+
+
+def tokenizer_json(tokenizer: CharTokenizer | BPETokenizer) -> dict[str, Any]:
+    """The content of a vocabulary file."""
+    if isinstance(tokenizer, CharTokenizer):
+        model = {"type": "Characters", "vocab": tokenizer.characters}
+        return {
+            "version": "1.0",
+            "model": model,
+            "special_tokens": list(tokenizer.special_tokens),
+        }
+    special = set(tokenizer.special_tokens.values())
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": PATTERNS[tokenizer.pattern]},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    to_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    to_bytes["use_regex"] = False
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": i, "content": name, **flags, "special": True}
+            for name, i in tokenizer.special_tokens.items()
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, to_bytes]},
+        "post_processor": None,
+        "decoder": to_bytes,
+        "model": {
+            "type": "BPE",
+            "vocab": {_printable(t): i for i, t in enumerate(tokenizer.vocab) if i not in special},
+            "merges": [[_printable(left), _printable(right)] for left, right in tokenizer.merges],
+        },
+    }
+
+
+def load_tokenizer(path: str | os.PathLike[str]) -> CharTokenizer | BPETokenizer:
+    """Open a tokenizer file of ours or of Hugging Face (byte-level BPE).
+
+    Raises FileNotFoundError, or ValueError that says what in the file is not understood.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        kind = content["model"]["type"]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a tokenizer file: {error}") from None
+    if kind == "Characters":
+        return CharTokenizer(content["model"]["vocab"], content.get("special_tokens", ()))
+    if kind != "BPE":
+        raise ValueError(
+            f"{path} holds a {kind!r} tokenizer; known: 'BPE' (byte-level), 'Characters'"
+        )
+    return _read_bpe(content, path)
+
+
+def _read_bpe(content: dict[str, Any], path: object) -> BPETokenizer:
+    special = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
+    names = dict(content["model"]["vocab"])
+    names.update(special)
+    if sorted(names.values()) != list(range(len(names))):
+        raise ValueError(f"{path}: the ids are not 0 to {len(names) - 1}, each once")
+    vocab = [b""] * len(names)
+    for name, i in names.items():
+        vocab[i] = name.encode() if name in special else _from_printable(name)
+    pairs = (m.split(" ") if isinstance(m, str) else m for m in content["model"]["merges"])
+    merges = [(_from_printable(left), _from_printable(right)) for left, right in pairs]
+    return BPETokenizer(vocab, merges, pattern=_read_pattern(content, path), special_tokens=special)
+
+
+def _read_pattern(content: dict[str, Any], path: object) -> str:
+    """Which of PATTERNS a Hugging Face file's pre-tokenizer amounts to."""
+    top = content.get("pre_tokenizer") or {}
+    steps = top.get("pretokenizers", [top])
+    kinds = [step.get("type") for step in steps]
+    patterns = [s["pattern"].get("Regex") for s in steps if s.get("type") == "Split"]
+    if kinds == ["Split", "ByteLevel"] and not steps[1].get("use_regex", True):
+        for name, pattern in PATTERNS.items():
+            if patterns == [pattern]:
+                return name
+    if kinds == ["ByteLevel"] and steps[0].get("use_regex", True):
+        return "gpt2"
+    raise ValueError(f"{path}: pre-tokenizer {kinds} is not one of {sorted(PATTERNS)}")
