@@ -1,0 +1,85 @@
+"""What every recorded sweep needs: files written whole, and where their numbers came from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lessons.claims import read_rules
+from lessons.course import ROOT, find_lesson, read_course
+from minigpt.files import write_text
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows, all with the keys of the first one, as a CSV file with a header, atomically.
+
+    Floats keep 7 significant digits, so that files stay readable.
+    Raises ValueError when there is no row or a row has other keys.
+    """
+    rows = list(rows)
+    if not rows:
+        raise ValueError(f"{Path(path).name}: no rows to write; a sweep must record something")
+    columns = list(rows[0])
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    for number, row in enumerate(rows, start=1):
+        if set(row) != set(columns):
+            raise ValueError(
+                f"{Path(path).name}, row {number}: columns {list(row)}, needed are {columns}"
+            )
+        writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_text(path, buffer.getvalue())
+
+
+def write_json(path: str | os.PathLike[str], data: Any) -> None:
+    """Write `data` as indented JSON, atomically; NaN and infinity are refused with ValueError."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def cpu_name() -> str:
+    """The processor's model name, or its architecture where the system does not tell."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def provenance(
+    lesson_no: str, command: str, seconds: float, threads: int, root: Path = ROOT
+) -> dict[str, Any]:
+    """Where a lesson's results came from; write it beside them as provenance.json.
+
+    `lesson_no` is "06", `command` what anyone types to repeat it, `seconds` the wall time of the
+    sweep, `threads` the threads each process used. Holds versions, processor, date (UTC) and the
+    hash of each of the lesson's rules. Raises ValueError for an unknown lesson.
+    """
+    lesson = find_lesson(lesson_no, read_course(root))
+    versions = {"python": platform.python_version()}
+    for package in ("torch", "numpy", "minigpt"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    rules = read_rules(root).values()
+    return {
+        "command": command,
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seconds": round(seconds, 1),
+        "threads": threads,
+        "versions": versions,
+        "cpu": cpu_name(),
+        "rules": {claim.id: claim.sha256 for claim in rules if claim.lesson == lesson.no},
+    }
