@@ -97,7 +97,7 @@ build: $(VENV)/.ready-lab
 
 bench: $(VENV)/.ready-test
 	@if [ -d benchmarks ]; then "$(PY)" -m benchmarks; else \
-	  echo "There are no benchmarks yet: they come with the issue about speed." >&2; exit 2; fi
+	  echo "There are no benchmarks yet." >&2; exit 2; fi
 
 clean:
 	rm -rf .venv build dist minigpt.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

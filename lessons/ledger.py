@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from lessons.claims import (
+    Claim,
     Condition,
     VerdictTable,
     intervals,
@@ -99,18 +100,38 @@ def lessons_table(root: Path = ROOT) -> str:
 
 
 def ledger_table(claims: list[VerdictTable]) -> str:
-    """The README's table of claims, each with its verdict and the figures that decided it."""
+    """The README's table of claims, each with its verdict and the figures that decided it.
+
+    Claims that are not yet measured follow as a list, under their lessons.
+    """
+    measured = [entry for entry in claims if entry.verdict != "not yet measured"]
+    waiting = [entry.claim for entry in claims if entry.verdict == "not yet measured"]
     rows = ["| claim | lesson | verdict | decisive figures |", "| --- | --- | --- | --- |"]
-    for entry in claims:
+    for entry in measured:
         decisive = "; ".join(
             f"{c.figure} = {entry.measured[c.figure]}, {c.bound} {c.op} {c.threshold:g} "
             f"{'met' if c.met(entry.measured[c.figure]) else 'not met'}"
             for c in _decisive(entry)
         )
         claim = entry.claim
-        name = claim.claim.replace("|", "\\|")
-        rows.append(f"| {name} | {claim.lesson} | **{entry.verdict}** | {decisive or claim.open} |")
-    return "\n".join(rows)
+        rows.append(
+            f"| {_cell(claim.claim)} | {claim.lesson} | **{entry.verdict}** "
+            f"| {decisive or claim.open} |"
+        )
+    if not waiting:
+        return "\n".join(rows)
+    summary = f"Not yet measured: {len(waiting)} claims of lessons that are not written yet"
+    lines = [f"- {claim.lesson}: {claim.claim}" for claim in sorted(waiting, key=_lesson)]
+    folded = ["<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>"]
+    return "\n".join([*rows, "", *folded] if measured else folded)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _lesson(claim: Claim) -> str:
+    return claim.lesson
 
 
 def _decisive(entry: VerdictTable) -> list[Condition]:

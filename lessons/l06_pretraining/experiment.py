@@ -15,8 +15,13 @@ from lessons.l06_pretraining.baselines import (
     compressed_bits_per_byte,
     compressors,
 )
-from lessons.l06_pretraining.corpus import MOST_OVERLAP as MOST
-from lessons.l06_pretraining.corpus import Split, articles, overlap, split_articles
+from lessons.l06_pretraining.corpus import (
+    MOST_OVERLAP,
+    Split,
+    articles,
+    overlap,
+    split_articles,
+)
 from lessons.l06_pretraining.pairs import Pair, make_pairs, share_right
 from minigpt import GPT, BPETokenizer, GPTConfig, TrainConfig, fit, generate_text
 from minigpt.data import pack
@@ -25,7 +30,7 @@ from minigpt.tokenizer import END
 from minigpt.train_config import StepInfo
 
 VOCAB_SIZE = 1024
-PROMPT = "The statement"
+PROMPT = "The value of the"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def prepare(seed: int, path: str | None = None) -> Material:
     Raises ValueError if the two parts overlap too much to measure anything.
     """
     split = split_articles(articles(path), seed)
-    if (shared := overlap(split)) > MOST:
+    if (shared := overlap(split)) > MOST_OVERLAP:
         raise ValueError(f"{shared:.1%} of the held-out 64-grams also stand in the training part")
     text = "\n".join(split.train)
     tokenizer = BPETokenizer.train(text, VOCAB_SIZE, special_tokens=[END])

@@ -21,7 +21,7 @@ from minigpt.evaluate import next_token_loss
 from minigpt.modes import evaluating
 
 STRUCTURES = ("spelling", "common_words", "brackets", "indentation")
-CONTEXT = 400  # characters shown before the place in question
+CONTEXT = 240  # characters shown before the place in question
 MOST = 100  # pairs of each structure
 CLOSING = ")]}"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -169,9 +169,10 @@ def _scores(model: GPT, texts: list[tuple[list[int], list[int]]]) -> Tensor:
                 for shared, end in texts[at : at + 50]
             ]
             width = max(map(len, rows))
-            ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+            padded = [row + [0] * (width - len(row)) for row in rows]
+            ids = torch.tensor(padded, device=model.device)
             losses = next_token_loss(model(ids[:, :-1]), ids[:, 1:], reduction="none")
-            losses = losses.view(len(rows), width - 1)
+            losses = losses.view(len(rows), width - 1).cpu()
             for row, loss, (_, end) in zip(rows, losses, texts[at : at + 50], strict=True):
                 scores.append(-loss[len(row) - 1 - len(end) : len(row) - 1].sum())
     return torch.stack(scores)

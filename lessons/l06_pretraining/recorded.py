@@ -1,0 +1,56 @@
+"""The recorded runs of lesson 06, read back for its figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from minigpt.evaluate import mean_interval
+
+RESULTS = Path(__file__).parent / "results"
+Curve = dict[int, tuple[float, float, float]]  # step -> mean and both ends of the interval
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of results/<name>.csv."""
+    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def curve(run: str, measure: str) -> Curve:
+    """Mean and 95 % t interval over seeds of one measure, at each step of "live" or "long"."""
+    values: dict[int, list[float]] = {}
+    for row in rows("curves"):
+        if row["run"] == run:
+            values.setdefault(int(row["step"]), []).append(float(row[measure]))
+    return {step: mean_interval(found) for step, found in values.items()}
+
+
+def levels() -> dict[str, tuple[float, float, float]]:
+    """Bits per byte of each baseline: mean and interval over the seeds' held-out articles."""
+    values: dict[str, list[float]] = {}
+    for row in rows("baselines"):
+        values.setdefault(row["baseline"], []).append(float(row["bits_per_byte"]))
+    return {name: mean_interval(found) for name, found in values.items()}
+
+
+def fivegram_shares() -> dict[str, float]:
+    """Mean share of minimal pairs that the 5-gram model gets right, by structure."""
+    values: dict[str, list[float]] = {}
+    for row in rows("pairs"):
+        values.setdefault(row["structure"], []).append(float(row["fivegram"]))
+    return {structure: sum(found) / len(found) for structure, found in values.items()}
+
+
+def samples() -> dict[int, str]:
+    """What the first seed's long run wrote, by step."""
+    found = json.loads((RESULTS / "samples.json").read_text(encoding="utf-8"))
+    return {int(step): text for step, text in found.items()}
+
+
+def provenance() -> dict[str, Any]:
+    """Command, date, versions and times of the recorded runs."""
+    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
+    return content
