@@ -6,55 +6,81 @@ import heapq
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+Pair = tuple[int, int]
 
-def learn_merges(pieces: Counter[str], count: int) -> list[tuple[int, int]]:
+
+class _Words:
+    """All words as linked lists of tokens, and where each pair of neighbours stands in them."""
+
+    def __init__(self, pieces: Counter[str]) -> None:
+        self.ids: list[int] = []
+        self.before: list[int] = []  # index of the neighbour, or -1 at a word's end
+        self.after: list[int] = []
+        self.times: list[int] = []  # how often the word occurs
+        for piece, times in pieces.items():
+            word = piece.encode("utf-8")
+            start, end = len(self.ids), len(self.ids) + len(word)
+            self.ids += word
+            self.before += [-1, *range(start, end - 1)]
+            self.after += [*range(start + 1, end), -1]
+            self.times += [times] * len(word)
+        self.counts: Counter[Pair] = Counter()
+        self.where: defaultdict[Pair, set[int]] = defaultdict(set)  # where its left half stands
+        for at in range(len(self.ids)):
+            self._note(at)
+
+    def _note(self, at: int) -> Pair | None:
+        """Count the pair that begins at `at`, if one does."""
+        if at < 0 or self.after[at] < 0:
+            return None
+        pair = self.ids[at], self.ids[self.after[at]]
+        self.counts[pair] += self.times[at]
+        self.where[pair].add(at)
+        return pair
+
+    def _forget(self, at: int) -> Pair | None:
+        if at < 0 or self.after[at] < 0:
+            return None
+        pair = self.ids[at], self.ids[self.after[at]]
+        self.counts[pair] -= self.times[at]
+        self.where[pair].discard(at)
+        return pair
+
+    def join(self, pair: Pair, token: int) -> set[Pair]:
+        """Replace `pair` by `token` everywhere; returns the pairs whose counts changed."""
+        changed: set[Pair | None] = set()
+        for at in sorted(self.where[pair]):  # from left to right: "aaa" holds "aa" twice
+            right = self.after[at]
+            if right < 0 or (self.ids[at], self.ids[right]) != pair:
+                continue
+            changed |= {self._forget(place) for place in (self.before[at], at, right)}
+            self.ids[at] = token
+            self.after[at], self.after[right] = self.after[right], -1  # `right` is gone
+            if self.after[at] >= 0:
+                self.before[self.after[at]] = at
+            changed |= {self._note(place) for place in (self.before[at], at)}
+        return {other for other in changed if other is not None}
+
+
+def learn_merges(pieces: Counter[str], count: int) -> list[Pair]:
     """The `count` most frequent merges, one after the other, of pieces with their counts.
 
     Returns pairs of ids; merge number n makes token 256 + n. Incremental: a merge touches only
-    the words that hold its pair, and a heap (with outdated entries skipped) finds the next one.
+    the places where its pair stands, so that all of them together take at most as many steps as
+    the pieces have bytes; a heap (with outdated entries skipped) finds the next one.
     """
-    words = [list(piece.encode("utf-8")) for piece in pieces]
-    frequency = list(pieces.values())
-    counts: Counter[tuple[int, int]] = Counter()
-    where: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
-    for number, word in enumerate(words):
-        for pair in pairwise(word):
-            counts[pair] += frequency[number]
-            where[pair].add(number)
-    heap = [(-n, pair) for pair, n in counts.items()]
+    words = _Words(pieces)
+    heap = [(-n, pair) for pair, n in words.counts.items()]
     heapq.heapify(heap)
-    merges: list[tuple[int, int]] = []
+    merges: list[Pair] = []
     while heap and len(merges) < count:
         negative, pair = heapq.heappop(heap)
-        if -negative != counts[pair] or negative == 0:
+        if negative == 0 or -negative != words.counts[pair]:
             continue  # outdated: the pair was counted again since
-        token = 256 + len(merges)
+        for other in words.join(pair, 256 + len(merges)):
+            heapq.heappush(heap, (-words.counts[other], other))
         merges.append(pair)
-        changed = set()
-        for number in where.pop(pair):
-            word = words[number]
-            for old in pairwise(word):
-                counts[old] -= frequency[number]
-                changed.add(old)
-            words[number] = word = _join(word, pair, token)
-            for new in pairwise(word):
-                counts[new] += frequency[number]
-                where[new].add(number)
-                changed.add(new)
-        for other in changed - {pair}:
-            heapq.heappush(heap, (-counts[other], other))
     return merges
-
-
-def _join(word: list[int], pair: tuple[int, int], token: int) -> list[int]:
-    """Replace each `pair` in `word` by `token`, from left to right."""
-    joined: list[int] = []
-    for right in word:
-        if joined and right == pair[1] and joined[-1] == pair[0]:
-            joined[-1] = token
-        else:
-            joined.append(right)
-    return joined
 
 
 def apply_merges(word: list[int], ranks: dict[tuple[int, int], tuple[int, int]]) -> list[int]:

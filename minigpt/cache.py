@@ -25,9 +25,14 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
         padding: list[int] | None = None,
     ) -> None:
-        """Raises ValueError if `padding` does not give one count per row."""
-        if padding is not None and len(padding) != batch_size:
-            raise ValueError(f"padding has {len(padding)} counts for {batch_size} rows")
+        """Raises ValueError if `padding` does not give one count below block_size per row."""
+        if padding is not None and (
+            len(padding) != batch_size or not all(0 <= p < config.block_size for p in padding)
+        ):
+            raise ValueError(
+                f"padding must be {batch_size} counts from 0 to {config.block_size - 1}, one for "
+                f"each row, not {padding}"
+            )
         shape = (
             config.n_layer,
             batch_size,

@@ -1,7 +1,7 @@
 """Checkpoints: a folder with weights, configuration, vocabulary, and a manifest of checksums.
 
-model.safetensors, config.json, tokenizer.json, checkpoint.json (the manifest), and during a
-training run training.safetensors. Nothing is pickled. A folder appears whole or not at all.
+model.safetensors, config.json, tokenizer.json, extra.json, checkpoint.json (the manifest), and in
+a training run training.safetensors. Nothing is pickled. A folder appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from .tokenizer_file import load_tokenizer, save_tokenizer
 
 FORMAT_VERSION = 1
 MANIFEST = "checkpoint.json"
-WEIGHTS, CONFIG, VOCABULARY, TRAINING = (
+WEIGHTS, CONFIG, VOCABULARY, EXTRA, TRAINING = FILES = (
     "model.safetensors",
     "config.json",
     "tokenizer.json",
+    "extra.json",
     "training.safetensors",
 )
 AnyTokenizer = CharTokenizer | BPETokenizer
@@ -49,8 +50,18 @@ def save_checkpoint(
     a ValueError. Raises OSError if the disk does not take it.
     """
     path = Path(path)
-    if path.exists() and not (path / MANIFEST).is_file() and any(path.iterdir()):
-        raise ValueError(f"{path} holds other files: choose a new folder for the checkpoint")
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file: name a folder for the checkpoint")
+    if path.resolve() == Path.cwd():
+        raise ValueError(f"{path} is the working folder: choose a folder in it for the checkpoint")
+    present = {file.name for file in path.iterdir()} if path.exists() else set()
+    if present and (MANIFEST not in present or (present := present - {MANIFEST, *FILES})):
+        raise ValueError(
+            f"{path} holds other files ({', '.join(sorted(present)[:3])}): choose a new folder for "
+            "the checkpoint"
+        )
+    if tokenizer is not None:
+        check_vocabulary(model, tokenizer, path)
     with new_folder(path) as folder:
         _save_tensors(folder / WEIGHTS, model.state_dict())
         if training is not None:
@@ -59,12 +70,12 @@ def save_checkpoint(
         write_text(folder / CONFIG, json.dumps(config, indent=1))
         if tokenizer is not None:
             save_tokenizer(folder / VOCABULARY, tokenizer)
+        write_text(folder / EXTRA, json.dumps(dict(extra or {}), indent=1, allow_nan=False))
         manifest = {
             "format_version": FORMAT_VERSION,
             "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
-            "extra": dict(extra or {}),
         }
-        write_text(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False))
+        write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
 
 
 def load_checkpoint(
@@ -75,23 +86,22 @@ def load_checkpoint(
     Raises FileNotFoundError if there is none, and ValueError, with what is wrong and what to do,
     if a file is missing, truncated or altered, or does not fit the others.
     """
-    manifest = read_manifest(path)
     folder = Path(path)
+    names = verified_files(folder)
     fields = read_json(folder / CONFIG)
     if fields.pop("model_type", None) != "minigpt":
         raise ValueError(f"{folder / CONFIG} is not the configuration of a minigpt model")
     config = GPTConfig.from_dict(fields)
     model = build_model(config, load_tensors(folder / WEIGHTS, device), str(folder))
     tokenizer = None
-    if VOCABULARY in manifest["sha256"]:
+    if VOCABULARY in names:
         tokenizer = load_tokenizer(folder / VOCABULARY)
         check_vocabulary(model, tokenizer, folder)
-    return model, tokenizer, manifest["extra"]
+    return model, tokenizer, read_json(folder / EXTRA)
 
 
-def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The manifest of a checkpoint, after every file it names was compared with its checksum."""
-    folder = Path(path)
+def verified_files(folder: Path) -> set[str]:
+    """Names of a checkpoint's files, each compared with its checksum; errors as load_checkpoint."""
     recover_folder(folder)
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(
@@ -104,12 +114,8 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{folder} has format_version {manifest.get('format_version')!r}, this minigpt reads "
             f"{FORMAT_VERSION}: install the version that wrote it"
         )
-    sums, extra = manifest.get("sha256"), manifest.get("extra")
-    if (
-        not isinstance(sums, dict)
-        or not isinstance(extra, dict)
-        or not {WEIGHTS, CONFIG} <= {*sums}
-    ):
+    sums = manifest.get("sha256")
+    if not isinstance(sums, dict) or not {WEIGHTS, CONFIG, EXTRA} <= {*sums}:
         raise ValueError(f"{folder / MANIFEST} is incomplete: restore the folder from a copy")
     for name, expected in sums.items():
         if Path(name).name != name or not (folder / name).is_file():
@@ -119,7 +125,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
                 f"{folder / name} was altered or cut short (its SHA-256 is not the manifest's): "
                 "restore it from a copy, or delete this checkpoint and use an earlier one"
             )
-    return manifest
+    return {*sums}
 
 
 def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -> GPT:
@@ -143,28 +149,32 @@ def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -
     return model
 
 
-def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: Path) -> None:
+def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: str | os.PathLike[str]) -> None:
     """Raise ValueError if the tokenizer can make ids that the model does not have."""
     if tokenizer.vocab_size > model.config.vocab_size:
         raise ValueError(
             f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model only "
-            f"{model.config.vocab_size}: they do not belong together"
+            f"{model.config.vocab_size}: they do not belong together, take the model's own"
         )
 
 
 def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:
     """Tensors of a safetensors file. Raises ValueError if it is not one or is cut short."""
     try:
-        return load_file(path, device=str(device))
+        tensors = load_file(path, device=str(device))
     except SafetensorError as error:
-        raise ValueError(f"{path} is no readable safetensors file: {error}") from None
+        raise ValueError(
+            f"{path} is no readable safetensors file ({error}): restore it from a copy"
+        ) from None
+    # On the CPU they are the file itself, mapped into memory: a model must not change with it.
+    return {name: w.clone() if w.device.type == "cpu" else w for name, w in tensors.items()}
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises ValueError if it is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of bytes that are no UTF-8
         raise ValueError(f"{path} is not readable JSON ({error}): restore it from a copy") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no JSON object: restore it from a copy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from .progress import Progress
 from .run_folder import RUN_FILE
 from .tokenizer import BPETokenizer, CharTokenizer
 from .train import fit
-from .train_config import StepInfo, TrainConfig, TrainingDiverged
+from .train_config import MAX_SEED, StepInfo, TrainConfig, TrainingDiverged
 
 PRESETS = {"fast": GPTConfig.fast, "gpt2": GPTConfig.gpt2, "llama": GPTConfig.llama}
 VAL_FRACTION = 0.1  # the text's end, held out
@@ -36,23 +37,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(output, "reconfigure"):
             output.reconfigure(errors="replace")  # a console that lacks a character shows "?"
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return 1
-    except OSError as error:
-        full = error.errno == errno.ENOSPC or "No space left" in str(error)
-        hint = ": the disk is full; free some space and run the same command again" if full else ""
-        print(f"minigpt: error: {error}{hint}", file=sys.stderr)
-    except (ValueError, TrainingDiverged) as error:
-        print(f"minigpt: error: {error}", file=sys.stderr)
-    return 2
+    except BrokenPipeError:  # what read our output, say `head`, has enough of it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more at its end
+        return 1
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        if (sentence := _explain(error, arguments)) is None:
+            raise
+        print(f"minigpt: error: {sentence}", file=sys.stderr)
+        return 2
+
+
+def _explain(error: Exception, a: argparse.Namespace) -> str | None:
+    """What went wrong and what to do, in one sentence; None for a bug of this program."""
+    text = str(error)
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        if full or "No space left" in text or "(os error 112)" in text:
+            return f"{text}: the disk is full; free some space and run the same command again"
+        return text
+    if isinstance(error, (ValueError, TrainingDiverged)):
+        return text
+    out_of_memory = (MemoryError, torch.OutOfMemoryError)
+    if isinstance(error, out_of_memory) or "DefaultCPUAllocator" in text:
+        return "the memory is not enough: choose a smaller --batch-size, --block-size or model"
+    if getattr(a, "compile", False) and type(error).__module__.startswith("torch._"):
+        return f"--compile failed ({text.splitlines()[0]}): install a C++ compiler, or leave it out"
+    return None
 
 
 def _train(a: argparse.Namespace) -> int:
     device = _device(a.device)
     text = load_text(a.text)
     cut = int(len(text) * (1 - VAL_FRACTION))
-    tokenizer = _make_tokenizer(a, text[:cut])
+    tokenizer = _make_tokenizer(a, text, cut)
     train, val = (torch.tensor(tokenizer.encode(part)) for part in (text[:cut], text[cut:]))
     _need_length(a, train, val)
     torch.manual_seed(a.seed)
@@ -67,11 +89,14 @@ def _train(a: argparse.Namespace) -> int:
     history = fit(
         model, train, val, config, on_step=progress, checkpoint_dir=a.out, tokenizer=tokenizer
     )
+    done = history.step[-1] if history.step else 0
     if history.stopped == "interrupted":
-        print(f"\ninterrupted after step {history.step[-1]}; the same command resumes it")
+        print(f"\ninterrupted after step {done}; the same command resumes it")
         return 1
     if progress.steps == 0:
-        print(f"{a.out} holds this run, and it is finished ({history.step[-1]} steps)")
+        print(f"{a.out} holds this run, and it is finished ({done} steps)")
+    if history.stopped == "early stop":
+        print(f"stopped early after step {done}; the weights that were best on held-out text stay")
     loss, n_bytes = (
         float(token_losses(model, val).double().sum()),
         count_bytes(tokenizer, val[1:].tolist()),
@@ -98,10 +123,10 @@ class _Announcing(Progress):
         super().__call__(info)
 
 
-def _make_tokenizer(a: argparse.Namespace, text: str) -> AnyTokenizer:
-    if a.tokenizer == "char":
+def _make_tokenizer(a: argparse.Namespace, text: str, cut: int) -> AnyTokenizer:
+    if a.tokenizer == "char":  # an alphabet: of all the text, or the held-out part may lack one
         return CharTokenizer.train(text)
-    return BPETokenizer.train(text[:TOKENIZER_SAMPLE], a.vocab_size)
+    return BPETokenizer.train(text[: min(cut, TOKENIZER_SAMPLE)], a.vocab_size)
 
 
 def _need_length(a: argparse.Namespace, train: torch.Tensor, val: torch.Tensor) -> None:
@@ -149,7 +174,6 @@ def _generate(a: argparse.Namespace) -> int:
     if tokenizer is None:
         raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
     generator = torch.Generator().manual_seed(a.seed) if a.seed is not None else None
-    print(a.prompt, end="")
     pieces = stream(
         model,
         tokenizer,
@@ -161,6 +185,8 @@ def _generate(a: argparse.Namespace) -> int:
         top_p=a.top_p,
         generator=generator,
     )
+    first = next(pieces, "")  # errors come before anything is written
+    print(a.prompt + first, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
@@ -188,10 +214,11 @@ def _device(name: str) -> torch.device:
     if name == "auto":  # not MPS: its results were wrong too often to be chosen unasked
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
+        torch.ones(1, device=name).item()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"--device {name} cannot be used here ({error}): try --device cpu"
+            f"--device {name} cannot be used here ({reason}): try --device cpu"
         ) from None
     return torch.device(name)
 
@@ -213,19 +240,33 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=_positive, default=1_000, help="updates of the weights")
     train.add_argument("--batch-size", type=_positive, default=16, help="windows an update")
     train.add_argument("--block-size", type=_positive, default=128, help="context, in tokens")
-    train.add_argument("--n-layer", type=_positive, default=4)
-    train.add_argument("--n-head", type=_positive, default=4)
+    train.add_argument("--n-layer", type=_positive, default=4, help="blocks of the model")
+    train.add_argument("--n-head", type=_positive, default=4, help="attention heads a block")
     train.add_argument("--n-embd", type=_positive, default=128, help="width of the model")
-    train.add_argument("--dropout", type=float, default=0.0)
-    train.add_argument("--tokenizer", choices=("bpe", "char"), default="bpe")
+    train.add_argument("--dropout", type=float, default=0.0, help="0 to below 1")
+    train.add_argument(
+        "--tokenizer",
+        choices=("bpe", "char"),
+        default="bpe",
+        help="tokens: parts of words, or characters",
+    )
     train.add_argument("--vocab-size", type=_positive, default=1_024, help="of the BPE tokenizer")
     train.add_argument("--learning-rate", type=float, help="of AdamW; by default the preset's")
-    train.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="float32")
+    train.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "auto"),
+        default="float32",
+        help="auto: bfloat16 where it pays",
+    )
     train.add_argument("--compile", action="store_true", help="torch.compile the model")
     train.add_argument("--patience", type=_positive, help="stop after so many worse evaluations")
-    train.add_argument("--eval-interval", type=_positive, default=100)
-    train.add_argument("--checkpoint-interval", type=_positive, default=200)
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument(
+        "--eval-interval", type=_positive, default=100, help="steps between evaluations"
+    )
+    train.add_argument(
+        "--checkpoint-interval", type=_positive, default=200, help="steps between checkpoints"
+    )
+    train.add_argument("--seed", type=_seed, default=0, help="decides all that is random")
 
     write = commands.add_parser(
         "generate", formatter_class=defaults, help="let a model continue a text"
@@ -235,10 +276,10 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--prompt", required=True, help="text to continue")
     write.add_argument("--tokens", type=_positive, default=200, help="how many to write at most")
     write.add_argument("--temperature", type=float, default=0.8, help="0: the likeliest token")
-    write.add_argument("--top-k", type=int)
-    write.add_argument("--top-p", type=float)
+    write.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
+    write.add_argument("--top-p", type=float, help="draw from the likeliest tokens that hold p")
     write.add_argument("--stop", action="append", help="stop before this text; may be repeated")
-    write.add_argument("--seed", type=int, help="the same seed draws the same text")
+    write.add_argument("--seed", type=_seed, help="the same seed draws the same text")
 
     measure = commands.add_parser(
         "evaluate", formatter_class=defaults, help="a model's loss on a text file"
@@ -251,6 +292,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (train, write, measure):
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SEED}")
+    return int(text)
 
 
 def _positive(text: str) -> int:

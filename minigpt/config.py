@@ -65,12 +65,17 @@ class GPTConfig:
                 f"rotary positions turn pairs of numbers, but a head is {self.head_width} wide: "
                 "choose an even width"
             )
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout={self.dropout}: choose 0 <= dropout < 1")
+        if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
+            raise ValueError(f"dropout={self.dropout!r}: choose 0 <= dropout < 1")
         for name in ("norm_eps", "rope_theta", "logit_softcap"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}={value}: must be greater than 0")
+            if name == "logit_softcap" and value is None:
+                continue
+            if not (_is_number(value) and 0 < value < float("inf")):
+                raise ValueError(f"{name}={value!r}: must be a number greater than 0")
+        for name in ("qk_norm", "bias", "tie_head", "zero_init"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}={getattr(self, name)!r}: choose True or False")
 
     @property
     def kv_heads(self) -> int:
@@ -164,3 +169,7 @@ class GPTConfig:
 def _need_positive_int(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name}={value!r}: must be a whole number of at least 1")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -54,6 +54,13 @@ class Batches:
 
     def __init__(self, ids: Tensor, block_size: int, batch_size: int, seed: int = 0) -> None:
         """ids: (N,) int64. Raises ValueError if no window of block_size + 1 tokens fits."""
+        for name, value, least in (
+            ("block_size", block_size, 1),
+            ("batch_size", batch_size, 1),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name}={value}: must be at least {least}")
         if ids.dim() != 1 or ids.is_floating_point():
             raise ValueError(f"a token stream is (N,) int64, not {ids.dtype} {tuple(ids.shape)}")
         if len(ids) < block_size + 1:

@@ -66,7 +66,7 @@ def evaluate_loss(model: GPT, ids: Tensor, *, stride: int | None = None) -> floa
 
 def perplexity(loss: float) -> float:
     """exp(loss): among how many equally likely tokens the model hesitates, for loss in nats."""
-    return math.exp(loss) if loss < 700 else math.inf
+    return math.inf if loss > 700 else math.exp(loss)
 
 
 def bits_per_byte(total_nats: float, n_bytes: int) -> float:
@@ -79,7 +79,7 @@ def bits_per_byte(total_nats: float, n_bytes: int) -> float:
 def count_bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
     """How many bytes of text these tokens stand for; special tokens stand for none."""
     special = set(tokenizer.special_tokens.values())
-    return sum(len(tokenizer.id_to_bytes(token)) for token in ids if token not in special)
+    return sum(len(tokenizer.id_to_bytes(token)) for token in map(int, ids) if token not in special)
 
 
 def sequence_logprob(
@@ -126,6 +126,8 @@ def score_choices(
     """
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize={normalize!r}: choose one of {NORMALIZATIONS}")
+    if isinstance(choices, str):
+        raise ValueError(f"choices={choices!r} is one text: give a list of at least 2")
     if len(choices) < 2:
         raise ValueError(f"{len(choices)} choices came: at least 2 are needed to choose")
     scores = []
@@ -146,8 +148,10 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
     One value gives (v, v, v): no spread can be known. Raises ValueError for no values.
     """
-    if not values:
+    if len(values) == 0:
         raise ValueError("no values came: at least one replicate is needed")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: choose 0 < level < 1, for example 0.95")
     mean = statistics.fmean(values)
     if len(values) == 1:
         return mean, mean, mean

@@ -36,21 +36,22 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     An older folder of the name is moved aside first and removed last; `recover_folder` puts it
     back if the process dies between the two.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.tmp-"))
     try:
         yield temporary
         for file in temporary.iterdir():
             os.chmod(file, 0o666 & ~_umask())
-            flush(file)
+            with open(file, "rb+") as written:
+                os.fsync(written.fileno())  # a disk that does not take it says so here
         os.chmod(temporary, 0o777 & ~_umask())
         aside = _aside(path)
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
             os.rename(path, aside)
         os.rename(temporary, path)
-        flush(path.parent)
+        _flush_folder(path.parent)
         shutil.rmtree(aside, ignore_errors=True)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -75,8 +76,8 @@ def remove_leftovers(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def flush(path: Path) -> None:
-    """Ask the system to put a file or folder onto the disk; not every system can for folders."""
+def _flush_folder(path: Path) -> None:
+    """Ask the system to put a folder's names onto the disk; not every system can."""
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -92,7 +93,8 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.previous")
+    path = Path(os.path.realpath(path))  # "." has no name of its own; a link stays a link
+    return path.parent / f".{path.name}.previous"
 
 
 def _umask() -> int:

@@ -46,14 +46,19 @@ def sample_next(
     ValueError for settings out of range, and for logits that are no numbers.
     """
     _check_sampling(temperature, top_k, top_p)
+    if logits.dim() != 2:
+        raise ValueError(
+            f"logits must be (B, V), not {tuple(logits.shape)}: take one position's, logits[:, -1]"
+        )
     if not torch.isfinite(logits.max(dim=-1).values).all():  # a NaN wins every maximum
         raise ValueError("the logits are not finite: the model's weights or input are broken")
     if temperature == 0:
         return logits.argmax(dim=-1)
-    logits = logits.float() / temperature
+    logits = logits.float()
+    logits = (logits - logits.max(dim=-1, keepdim=True).values) / temperature  # cannot overflow
     if top_k is not None and top_k < logits.size(-1):
-        kth = logits.topk(top_k, dim=-1).values[:, -1:]  # (B, 1)
-        logits = logits.masked_fill(logits < kth, -torch.inf)
+        best = logits.topk(top_k, dim=-1)  # exactly k, also where some are equal
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, best.indices, best.values)
     if top_p is not None and top_p < 1:
         ordered, order = logits.sort(dim=-1, descending=True)
         probability = ordered.softmax(dim=-1)
@@ -87,36 +92,47 @@ def generate(
     `eos_id`. `pad_id` defaults to `eos_id`. Sampling settings: see `sample_next`. Raises
     ValueError for input out of range.
     """
+    _check_sampling(temperature, top_k, top_p)
+    if idx.dim() != 2 or idx.numel() == 0:
+        raise ValueError(f"prompts must be (B, T) with B, T >= 1, not {tuple(idx.shape)}")
     B, T = idx.shape
-    sizes = list(lengths) if lengths is not None else [T] * B
+    sizes = [T] * B if lengths is None else [int(length) for length in lengths]
     if len(sizes) != B or not all(1 <= size <= T for size in sizes):
         raise ValueError(f"lengths must be {B} numbers from 1 to {T}, not {sizes}")
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens={max_new_tokens}: must be 0 or more")
+    if eos_id is not None and not 0 <= eos_id < model.config.vocab_size:
+        raise ValueError(
+            f"eos_id={eos_id}: the vocabulary holds 0 to {model.config.vocab_size - 1}"
+        )
     pad = pad_id if pad_id is not None else eos_id
     if pad is None and min(sizes) < T:
         raise ValueError("prompts of unequal length need pad_id, to fill the result's rows")
-    filler = 0 if pad is None else pad
-    # Inside, rows end together: padding moves to the left.
-    rows = torch.stack([row.roll(T - size) for row, size in zip(idx, sizes, strict=True)])
+    # Inside, rows end together and filler is 0: the model need not know pad_id.
+    rows = torch.zeros_like(idx)
+    for row, prompt, size in zip(rows, idx, sizes, strict=True):
+        row[T - size :] = prompt[:size]
     window = _Window(model, [T - size for size in sizes], use_cache)
     done = torch.zeros(B, dtype=torch.bool, device=idx.device)
+    written = torch.zeros(B, dtype=torch.int64, device=idx.device)
     with evaluating(model):
-        for step in range(max_new_tokens):
-            logits = window.next_logits(rows)
+        for _ in range(max_new_tokens):
             chosen = sample_next(
-                logits, temperature=temperature, top_k=top_k, top_p=top_p, generator=generator
+                window.next_logits(rows),
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                generator=generator,
             )
-            rows = torch.cat([rows, chosen.masked_fill(done, filler)[:, None]], dim=1)
+            rows = torch.cat([rows, chosen.masked_fill(done, 0)[:, None]], dim=1)
+            written += ~done
             if eos_id is not None:
                 done = done | (chosen == eos_id)
                 if done.all():
-                    rest = rows.new_full((B, max_new_tokens - step - 1), filler)
-                    rows = torch.cat([rows, rest], dim=1)
                     break
-    result = torch.stack([row.roll(size - T) for row, size in zip(rows, sizes, strict=True)])
-    for row, size in zip(result, sizes, strict=True):
-        row[size + max_new_tokens :] = filler
+    result = rows.new_full((B, T + max_new_tokens), 0 if pad is None else pad)
+    for row, source, size, new in zip(result, rows, sizes, written.tolist(), strict=True):
+        row[: size + new] = source[T - size : T + new]
     return result
 
 
@@ -167,6 +183,8 @@ def stream(
     An empty prompt starts from the end token. Raises ValueError if there is neither.
     """
     _check_sampling(temperature, top_k, top_p)
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens={max_new_tokens}: must be 0 or more")
     stops = [stop] if isinstance(stop, str) else list(stop or ())
     if "" in stops:
         raise ValueError("an empty stop string would stop at once: leave it out")
@@ -183,8 +201,9 @@ def stream(
     held = ""
     for _ in range(max_new_tokens):
         with evaluating(model):
+            logits = window.next_logits(rows)
             chosen = sample_next(
-                window.next_logits(rows),
+                logits[:, : tokenizer.vocab_size],  # a model's table may be larger than needed
                 temperature=temperature,
                 top_k=top_k,
                 top_p=top_p,
@@ -199,7 +218,7 @@ def stream(
             if text := held[: min(found)]:
                 yield text
             return
-        if ready := held[: len(held) - kept]:
+        if ready := held[: max(0, len(held) - kept)]:
             yield ready
             held = held[len(ready) :]
     held += decoder.decode(b"", final=True)

@@ -203,6 +203,10 @@ class GPT(nn.Module):
         """
         past = cache.length if cache is not None else 0
         self._check(idx, past)
+        if cache is not None and cache.keys.size(1) != idx.size(0):
+            raise ValueError(
+                f"the cache was made for {cache.keys.size(1)} rows, but {idx.size(0)} came"
+            )
         T = idx.size(1)
         if cache is not None:
             positions, mask = cache.next_positions(T)  # (T,) or (B, T); None or (…, T, S)
@@ -251,10 +255,10 @@ class GPT(nn.Module):
         return cos, sin
 
     def _check(self, idx: Tensor, past: int) -> None:
-        if idx.dim() != 2 or idx.is_floating_point() or idx.size(1) == 0:
+        if idx.dim() != 2 or idx.dtype not in (torch.int64, torch.int32) or idx.numel() == 0:
             raise ValueError(
-                f"token ids must be whole numbers of shape (B, T) with T >= 1, not {idx.dtype} of "
-                f"shape {tuple(idx.shape)}"
+                "token ids must be int64 of shape (B, T) with B, T >= 1, not "
+                f"{str(idx.dtype).removeprefix('torch.')} of shape {tuple(idx.shape)}"
             )
         if past + idx.size(1) > self.config.block_size:
             raise ValueError(

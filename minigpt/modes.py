@@ -14,14 +14,15 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode (no dropout) and no gradients inside the block; the old mode after it."""
-    was_training = model.training
+    """Evaluation mode (no dropout) and no gradients inside; then each part's old mode again."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
 
 
 @contextmanager
@@ -42,8 +43,9 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         pressed.append(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) in (None, signal.SIG_IGN):
+        yield lambda: False  # Python cannot, or the shell (`… &`) said that it shall not
         return
     before = signal.signal(signal.SIGINT, note)
     try:

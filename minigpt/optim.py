@@ -51,8 +51,12 @@ class Muon(torch.optim.Optimizer):
                 )
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Update all weights that have a gradient."""
+    def step(self, closure: Any = None) -> Any:
+        """Update all weights that have a gradient; returns what `closure`, if given, returns."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             same_shape = defaultdict(list)
             for weight in group["params"]:
@@ -64,6 +68,7 @@ class Muon(torch.optim.Optimizer):
                 for weight, direction in zip(weights, update, strict=True):
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
                     weight.sub_(direction, alpha=scale)
+        return loss
 
     def _directions(self, weights: list[Tensor], momentum: float) -> Tensor:
         ahead = []
@@ -91,12 +96,15 @@ def make_optimizers(
 
     Weight decay acts on matrices, not on norms and biases. Frozen weights are left out. Every
     group remembers its rate as `initial_lr`, which a schedule scales. Raises ValueError for an
-    unknown optimizer.
+    unknown optimizer, and if every weight is frozen.
     """
     if optimizer not in ("adamw", "muon"):
         raise ValueError(f"optimizer={optimizer!r}: choose 'adamw' or 'muon'")
     trained = [(name, w) for name, w in model.named_parameters() if w.requires_grad]
-    hidden = [w for name, w in trained if optimizer == "muon" and w.dim() == 2 and "h." in name]
+    if not trained:
+        raise ValueError("every weight is frozen: call requires_grad_(True) on what shall learn")
+    inside = [w for name, w in trained if "h" in name.split(".") and w.dim() == 2]
+    hidden = inside if optimizer == "muon" else []
     taken = {id(w) for w in hidden}
     rest = [w for _, w in trained if id(w) not in taken]
     groups = [
@@ -131,6 +139,8 @@ def schedule_factor(
     (2404.06395). "cosine": warm up, then fall along half a cosine (1608.03983). "constant":
     warm up, then stay. Both falls end at `min_factor`.
     """
+    if schedule not in ("wsd", "cosine", "constant"):
+        raise ValueError(f"schedule={schedule!r}: choose 'wsd', 'cosine' or 'constant'")
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
     if schedule == "constant":
@@ -138,7 +148,5 @@ def schedule_factor(
     if schedule == "cosine":
         done = (step - warmup_steps) / max(1, steps - warmup_steps)
         return min_factor + (1 - min_factor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    if schedule == "wsd":
-        left = (steps - step) / max(1.0, decay_fraction * steps)
-        return min_factor + (1 - min_factor) * max(0.0, min(1.0, left))
-    raise ValueError(f"schedule={schedule!r}: choose 'wsd', 'cosine' or 'constant'")
+    left = (steps - step) / max(1.0, decay_fraction * steps)
+    return min_factor + (1 - min_factor) * max(0.0, min(1.0, left))

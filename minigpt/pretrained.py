@@ -66,7 +66,14 @@ def _registered(name: str) -> Path:
             f"there is no folder {name!r} and no model of that name; named models: "
             f"{sorted(models) or 'none'}"
         )
-    return Path(models[name].load()())
+    try:
+        find = models[name].load()
+    except (ImportError, AttributeError) as error:
+        raise FileNotFoundError(
+            f"the model {name!r} belongs to {models[name].value}, which does not open ({error}): "
+            "install that package again"
+        ) from None
+    return Path(find())
 
 
 def _load_huggingface(folder: Path, device: torch.device | str) -> tuple[GPT, AnyTokenizer | None]:
@@ -75,11 +82,15 @@ def _load_huggingface(folder: Path, device: torch.device | str) -> tuple[GPT, An
     if kind not in FAMILIES:
         raise ValueError(f"{folder}: model_type {kind!r} is not supported; known: {[*FAMILIES]}")
     to_config, to_weights = FAMILIES[kind]
-    config = to_config(settings, str(folder))
     tensors = _read_shards(folder, device)
     if not tensors.keys() - {"lm_head.weight"}:
         raise ValueError(f"{folder}: the weight files hold no weights")
-    model = build_model(config, to_weights(config, tensors), str(folder))
+    try:
+        config = to_config(settings)
+        weights = to_weights(config, settings, tensors)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from None
+    model = build_model(config, weights, str(folder))
     tokenizer = None
     if (folder / VOCABULARY).is_file():
         tokenizer = load_tokenizer(folder / VOCABULARY)
@@ -92,7 +103,10 @@ def _read_shards(folder: Path, device: torch.device | str) -> dict[str, Tensor]:
     index = folder / "model.safetensors.index.json"
     names = ["model.safetensors"]
     if index.is_file():
-        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        places = read_json(index).get("weight_map")
+        if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
+            raise ValueError(f"{index} has no weight_map from tensors to files: get it again")
+        names = sorted(set(places.values()))
     if missing := [n for n in names if Path(n).name != n or not (folder / n).is_file()]:
         raise ValueError(f"{folder} lacks {missing}: only safetensors files are opened")
     tensors: dict[str, Tensor] = {}
@@ -101,17 +115,16 @@ def _read_shards(folder: Path, device: torch.device | str) -> dict[str, Tensor]:
     return tensors
 
 
-def _expect(settings: Mapping[str, Any], source: str, **allowed: Any) -> None:
+def _expect(settings: Mapping[str, Any], **allowed: Any) -> None:
     """Refuse settings that this GPT does not compute; a missing one means the first allowed."""
     for name, values in allowed.items():
         if settings.get(name, values[0]) not in values:
-            raise ValueError(f"{source}: {name}={settings[name]!r} is not supported, only {values}")
+            raise ValueError(f"{name}={settings[name]!r} is not supported, only {values}")
 
 
-def _gpt2_config(s: Mapping[str, Any], source: str) -> GPTConfig:
+def _gpt2_config(s: Mapping[str, Any]) -> GPTConfig:
     _expect(
         s,
-        source,
         activation_function=("gelu_new", "gelu_pytorch_tanh"),
         scale_attn_weights=(True,),
         scale_attn_by_inverse_layer_idx=(False,),
@@ -129,7 +142,9 @@ def _gpt2_config(s: Mapping[str, Any], source: str) -> GPTConfig:
     )
 
 
-def _gpt2_weights(config: GPTConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _gpt2_weights(
+    config: GPTConfig, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     weights = {}
     for name, tensor in tensors.items():
         name = name.removeprefix("transformer.")
@@ -137,16 +152,16 @@ def _gpt2_weights(config: GPTConfig, tensors: Mapping[str, Tensor]) -> dict[str,
             continue  # the causal mask, which old files carry along
         if name == "lm_head.weight" and config.tie_head:
             continue
-        if name.startswith("h.") and ".c_" in name and name.endswith(".weight"):
+        if name.startswith("h.") and ".c_" in name and tensor.dim() == 2:
             tensor = tensor.t().contiguous()  # GPT-2 keeps its layers as (in, out)
         weights[name] = tensor
     return weights
 
 
-def _llama_config(s: Mapping[str, Any], source: str) -> GPTConfig:
-    _expect(s, source, hidden_act=("silu",), rope_interleaved=(False,))
+def _llama_config(s: Mapping[str, Any]) -> GPTConfig:
+    _expect(s, hidden_act=("silu",), rope_interleaved=(False,))
     rope = s.get("rope_parameters") or s.get("rope_scaling") or {}
-    _expect(rope, source, rope_type=("default",), type=("default",), partial_rotary_factor=(1.0,))
+    _expect(rope, rope_type=("default",), type=("default",), partial_rotary_factor=(1.0,))
     return GPTConfig.llama(
         vocab_size=s.get("vocab_size", 32_000),
         block_size=s.get("max_position_embeddings", 2_048),
@@ -157,7 +172,7 @@ def _llama_config(s: Mapping[str, Any], source: str) -> GPTConfig:
         n_embd=s.get("hidden_size", 4_096),
         mlp_hidden=s.get("intermediate_size", 11_008),
         norm_eps=s.get("rms_norm_eps", 1e-6),
-        rope_theta=float(rope.get("rope_theta", s.get("rope_theta", 10_000.0))),
+        rope_theta=rope.get("rope_theta", s.get("rope_theta", 10_000.0)),
         bias=bool(s.get("attention_bias", False) or s.get("mlp_bias", False)),
         tie_head=s.get("tie_word_embeddings", False),
     )
@@ -167,6 +182,8 @@ _LLAMA_NAMES = {
     "embed_tokens.weight": "wte.weight",
     "norm.weight": "ln_f.weight",
     "lm_head.weight": "lm_head.weight",
+}
+_LLAMA_LAYER = {
     "input_layernorm": "ln_1",
     "post_attention_layernorm": "ln_2",
     "self_attn.o_proj": "attn.c_proj",
@@ -176,32 +193,49 @@ _LLAMA_NAMES = {
 }
 
 
-def _llama_weights(config: GPTConfig, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    tensors = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+def _llama_weights(
+    config: GPTConfig, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    left = {  # what is not taken below stays under its own name, and build_model refuses it
+        name.removeprefix("model."): tensor
+        for name, tensor in tensors.items()
+        if "rotary_emb" not in name  # frequencies, which old files carry along
+    }
     if config.tie_head:
-        tensors.pop("lm_head.weight", None)
-    weights: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if "rotary_emb" in name:
-            continue  # frequencies, which old files carry along
-        parts = name.split(".")
-        if parts[0] != "layers" or len(parts) < 4:
-            weights[_LLAMA_NAMES.get(name, name)] = tensor
-            continue
-        prefix, inside, kind = f"h.{parts[1]}.", ".".join(parts[2:-1]), parts[-1]
-        if inside in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"):
-            stem = f"layers.{parts[1]}.self_attn."
-            qkv = [tensors.get(f"{stem}{c}_proj.{kind}") for c in "qkv"]
-            if all(part is not None for part in qkv):
-                weights[f"{prefix}attn.c_attn.{kind}"] = torch.cat(qkv)  # type: ignore[arg-type]
-        else:
-            weights[f"{prefix}{_LLAMA_NAMES.get(inside, inside)}.{kind}"] = tensor
-    if config.bias:  # Llama may have biases in attention only or in the MLP only: zero elsewhere
-        for name, tensor in list(weights.items()):
-            if ".c_" in name and name.endswith(".weight"):
-                bias = name.removesuffix("weight") + "bias"
-                weights.setdefault(bias, tensor.new_zeros(tensor.size(0)))
-    return weights
+        left.pop("lm_head.weight", None)
+    weights = {ours: left.pop(name) for name, ours in _LLAMA_NAMES.items() if name in left}
+    has_bias = {part: bool(settings.get(f"{part}_bias", False)) for part in ("attention", "mlp")}
+    for layer in range(config.n_layer):
+        theirs, ours = f"layers.{layer}.", f"h.{layer}."
+        for kind in ("weight", "bias") if has_bias["attention"] else ("weight",):
+            weights[f"{ours}attn.c_attn.{kind}"] = _join_qkv(config, left, theirs, kind)
+        for their_name, our_name in _LLAMA_LAYER.items():
+            kinds = ["weight"]
+            if "_proj" in their_name and has_bias["mlp" if "mlp" in their_name else "attention"]:
+                kinds.append("bias")
+            for kind in kinds:
+                if (tensor := left.pop(f"{theirs}{their_name}.{kind}", None)) is not None:
+                    weights[f"{ours}{our_name}.{kind}"] = tensor
+    for name, weight in list(weights.items()):
+        absent = config.bias and not has_bias["mlp" if ".mlp." in name else "attention"]
+        if absent and ".c_" in name and name.endswith(".weight"):  # ours has all biases or none
+            weights[name.removesuffix("weight") + "bias"] = weight.new_zeros(weight.size(0))
+    return weights | left
+
+
+def _join_qkv(config: GPTConfig, left: dict[str, Tensor], layer: str, kind: str) -> Tensor:
+    """Take queries, keys and values, which Llama keeps apart, out of `left`; one tensor of all."""
+    parts = []
+    for letter, heads in (("q", config.n_head), ("k", config.kv_heads), ("v", config.kv_heads)):
+        name = f"{layer}self_attn.{letter}_proj.{kind}"
+        if name not in left:
+            raise ValueError(f"{name} is missing")
+        part = left.pop(name)
+        shape = (heads * config.head_width, config.n_embd)[: 2 if kind == "weight" else 1]
+        if part.shape != shape:
+            raise ValueError(f"{name} has shape {tuple(part.shape)}, expected {shape}")
+        parts.append(part)
+    return torch.cat(parts)
 
 
 FAMILIES: dict[str, tuple[Callable[..., GPTConfig], Callable[..., dict[str, Tensor]]]] = {

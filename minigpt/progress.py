@@ -5,6 +5,7 @@ Measured numbers stand behind "≈": a stored notebook can mask them when it is 
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TextIO
 
@@ -27,7 +28,8 @@ class Progress:
         last = info.step == info.steps
         due = info.step % self.every == 0 if self.every else info.val_loss is not None
         if self.renews:
-            self.stream.write(f"\r{self._line(info)}\x1b[K" + ("\n" if due or last else ""))
+            line = self._line(info)[: shutil.get_terminal_size().columns - 1]  # or it would wrap
+            self.stream.write(f"\r{line}\x1b[K" + ("\n" if due or last else ""))
         elif due or last:
             self.stream.write(self._line(info) + "\n")
         self.stream.flush()

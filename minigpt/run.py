@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from .checkpoint import (
+    EXTRA,
     TRAINING,
     WEIGHTS,
     AnyTokenizer,
+    check_vocabulary,
     load_tensors,
-    read_manifest,
+    read_json,
     save_checkpoint,
+    verified_files,
 )
 from .model import GPT
 from .optim import make_optimizers
@@ -47,8 +50,14 @@ class Run:
         self.history = History()
         self.step = 0
         self.best: dict[str, Tensor] = {}
-        if folder is not None and (found := open_run(folder, identity)):
+        if folder is None:
+            return
+        if tokenizer is not None:
+            check_vocabulary(model, tokenizer, folder)
+        if found := open_run(folder, identity):
             self._restore(found)
+        else:
+            self.save()  # the weights at the start: whoever resumes may bring a changed model
 
     def remember_best(self, val_loss: float) -> None:
         if self.config.patience is not None and val_loss <= min(self.history.val_loss):
@@ -78,11 +87,11 @@ class Run:
         )
 
     def save(self) -> None:
-        """Write a checkpoint of this step, unless there is one, and delete the oldest."""
-        if self.folder is None:
-            return
+        """Write the log and a checkpoint of this step, and delete the oldest."""
         if not all(bool(torch.isfinite(w).all()) for w in self.model.parameters()):
             self.diverged(self.step, "a weight is no longer a number")
+        if self.folder is None:
+            return
         path = checkpoint_path(self.folder, self.step)
         tensors = {f"best.{name}": weight for name, weight in self.best.items()}
         for number, optimizer in enumerate(self.optimizers):
@@ -90,8 +99,6 @@ class Run:
                 for name, value in state.items():
                     tensors[f"optimizer.{number}.{index}.{name}"] = value
         extra = {"history": dataclasses.asdict(self.history) | {"stopped": self._lasting_reason()}}
-        save_checkpoint(path, self.model, self.tokenizer, extra=extra, training=tensors)
-        prune(self.folder, self.config.keep_checkpoints)
         h = self.history
         val = dict(zip(h.val_step, h.val_loss, strict=True))
         columns: dict[str, list[Any]] = {
@@ -100,26 +107,31 @@ class Run:
             "learning_rate": h.learning_rate,
             "val_loss": [val.get(step, "") for step in h.step],
         }
-        write_log(self.folder, columns)
+        write_log(self.folder, columns)  # first, so that a finished run's log is complete
+        save_checkpoint(path, self.model, self.tokenizer, extra=extra, training=tensors)
+        prune(self.folder, self.config.keep_checkpoints)
 
     def _lasting_reason(self) -> str:
         return "" if self.history.stopped == "interrupted" else self.history.stopped
 
     def _restore(self, path: Path) -> None:
-        extra = read_manifest(path)["extra"]
-        self.history = History(**extra["history"])
+        if TRAINING not in verified_files(path):
+            raise ValueError(
+                f"{path} holds a model without the state of a training run: take it out of "
+                f"{self.folder}, or choose another folder"
+            )
+        self.history = History(**read_json(path / EXTRA)["history"])
         self.step = self.history.step[-1] if self.history.step else 0
-        weights = load_tensors(path / WEIGHTS)
-        self.model.load_state_dict(weights)  # copies into the model's own memory
+        self.model.load_state_dict(load_tensors(path / WEIGHTS))
         tensors = load_tensors(path / TRAINING)
         states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
         for name, tensor in tensors.items():
             kind, rest = name.split(".", 1)
             if kind == "best":
-                self.best[rest] = tensor.to(self.model.device, copy=True)
+                self.best[rest] = tensor.to(self.model.device)
             else:
                 number, index, entry = rest.split(".", 2)
-                states[int(number)].setdefault(int(index), {})[entry] = tensor.clone()
+                states[int(number)].setdefault(int(index), {})[entry] = tensor
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 

@@ -22,7 +22,8 @@ RUN_FILE = "run.json"
 
 def checkpoints(folder: Path) -> list[Path]:
     """The run's checkpoint folders, oldest first."""
-    return sorted(p for p in folder.glob("step-*") if p.name[5:].isdigit() and p.is_dir())
+    found = (p for p in folder.glob("step-*") if p.name[5:].isdecimal() and p.is_dir())
+    return sorted(found, key=lambda p: int(p.name[5:]))
 
 
 def newest_checkpoint(folder: Path) -> Path:
@@ -58,6 +59,7 @@ def open_run(folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> Pat
         not p.name.startswith(f".{RUN_FILE}.tmp-") for p in folder.iterdir()
     ):
         raise ValueError(f"{folder} is not empty and holds no run: choose a new or empty folder")
+    remove_leftovers(folder)
     write_text(folder / RUN_FILE, json.dumps(identity, indent=1))
     return None
 

@@ -87,6 +87,8 @@ class CharTokenizer(_Tokenizer):
             raise ValueError(f"a character vocabulary holds single characters, not {bad[:3]}")
         if len(set(characters)) != len(characters):
             raise ValueError("a character stands twice in the vocabulary")
+        _to_bytes("".join(characters))
+        _check_names(special_tokens)
         self.characters = list(characters)
         self._ids = {character: i for i, character in enumerate(self.characters)}
         self.special_tokens = {name: len(characters) + i for i, name in enumerate(special_tokens)}
@@ -181,6 +183,8 @@ class BPETokenizer(_Tokenizer):
             )
         if pattern not in PATTERNS:
             raise ValueError(f"pattern={pattern!r}: choose one of {sorted(PATTERNS)}")
+        _check_names(special_tokens)
+        _to_bytes(text)  # refuses half characters
         pieces = Counter(regex.findall(PATTERNS[pattern], text))
         vocab = [bytes([byte]) for byte in range(256)]
         merges = []
@@ -204,14 +208,23 @@ class BPETokenizer(_Tokenizer):
         return ids
 
     def _encode_piece(self, piece: str) -> list[int]:
-        try:
-            data = piece.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{piece[error.start]!r} is half of a surrogate pair, not a character: repair the "
-                "text, for example with text.encode('utf-16', 'surrogatepass').decode('utf-16')"
-            ) from None
-        return apply_merges([self._byte_ids[byte] for byte in data], self._ranks)
+        return apply_merges([self._byte_ids[byte] for byte in _to_bytes(piece)], self._ranks)
 
     def _id_to_bytes(self, token: int) -> bytes:
         return self.vocab[token]
+
+
+def _to_bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{text[error.start]!r} is half of a surrogate pair, not a character: repair the "
+            "text, for example with text.encode('utf-16', 'surrogatepass').decode('utf-16')"
+        ) from None
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse special tokens that could not be told apart, or would stand everywhere in a text."""
+    if isinstance(names, str) or len(set(names)) != len(names) or "" in names:
+        raise ValueError(f"special tokens need one name each, not empty and not twice: {names!r}")

@@ -84,43 +84,47 @@ def load_tokenizer(path: str | os.PathLike[str]) -> CharTokenizer | BPETokenizer
     Raises FileNotFoundError, or ValueError that says what in the file is not understood.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        kind = content["model"]["type"]
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a tokenizer file: {error}") from None
+        return _read(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is not a tokenizer file: {error!r}") from None
+    except ValueError as error:  # JSON's and Unicode's errors, too
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _read(content: dict[str, Any]) -> CharTokenizer | BPETokenizer:
+    kind = content["model"]["type"]
     if kind == "Characters":
         return CharTokenizer(content["model"]["vocab"], content.get("special_tokens", ()))
     if kind != "BPE":
-        raise ValueError(
-            f"{path} holds a {kind!r} tokenizer; known: 'BPE' (byte-level), 'Characters'"
-        )
-    return _read_bpe(content, path)
-
-
-def _read_bpe(content: dict[str, Any], path: object) -> BPETokenizer:
+        raise ValueError(f"a {kind!r} tokenizer; known: 'BPE' (byte-level), 'Characters'")
+    for place, name in ((content, "normalizer"), (content["model"], "ignore_merges")):
+        if place.get(name):
+            raise ValueError(f"{name}={place[name]!r} is not supported")
     special = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
     names = dict(content["model"]["vocab"])
     names.update(special)
     if sorted(names.values()) != list(range(len(names))):
-        raise ValueError(f"{path}: the ids are not 0 to {len(names) - 1}, each once")
+        raise ValueError(f"the ids are not 0 to {len(names) - 1}, each once")
     vocab = [b""] * len(names)
     for name, i in names.items():
         vocab[i] = name.encode() if name in special else _from_printable(name)
     pairs = (m.split(" ") if isinstance(m, str) else m for m in content["model"]["merges"])
     merges = [(_from_printable(left), _from_printable(right)) for left, right in pairs]
-    return BPETokenizer(vocab, merges, pattern=_read_pattern(content, path), special_tokens=special)
+    return BPETokenizer(vocab, merges, pattern=_read_pattern(content), special_tokens=special)
 
 
-def _read_pattern(content: dict[str, Any], path: object) -> str:
+def _read_pattern(content: dict[str, Any]) -> str:
     """Which of PATTERNS a Hugging Face file's pre-tokenizer amounts to."""
     top = content.get("pre_tokenizer") or {}
     steps = top.get("pretokenizers", [top])
     kinds = [step.get("type") for step in steps]
-    patterns = [s["pattern"].get("Regex") for s in steps if s.get("type") == "Split"]
+    if any(step.get("add_prefix_space") for step in steps):
+        raise ValueError("add_prefix_space=True is not supported: it changes the text")
     if kinds == ["Split", "ByteLevel"] and not steps[1].get("use_regex", True):
+        cut = {"type": "Split", "behavior": "Isolated", "invert": False}
         for name, pattern in PATTERNS.items():
-            if patterns == [pattern]:
+            if steps[0] == {**cut, "pattern": {"Regex": pattern}}:
                 return name
     if kinds == ["ByteLevel"] and steps[0].get("use_regex", True):
         return "gpt2"
-    raise ValueError(f"{path}: pre-tokenizer {kinds} is not one of {sorted(PATTERNS)}")
+    raise ValueError(f"pre-tokenizer {kinds} is not one of {sorted(PATTERNS)}")

@@ -49,6 +49,8 @@ def fit(
     is no number, and ValueError if the folder holds another run.
     """
     batch = _as_batches(train, model, config)
+    if isinstance(val, Tensor) and len(val) < 2:
+        raise ValueError(f"val holds {len(val)} tokens: at least 2 are needed")
     run = Run(model, config, checkpoint_dir, tokenizer, identity(model, train, val, config))
     history = run.history
     if history.stopped:
@@ -56,6 +58,7 @@ def fit(
     forward: Callable[[Tensor], Tensor] = torch.compile(model) if config.compile else model
     was_training = model.training
     model.train()
+    model.zero_grad(set_to_none=True)  # what an earlier backward left behind is not ours
     clock = time.perf_counter()
     try:
         with preserved_random_state(model), deferred_interrupt() as interrupted:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from .optim import schedule_factor
+
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,40 @@ class TrainConfig:
     keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
-        counts = ["batch_size", "grad_accumulation", "eval_interval", "checkpoint_interval"]
-        counts += ["steps", "keep_checkpoints"]
+        counts = ["steps", "batch_size", "grad_accumulation", "eval_interval"]
+        counts += ["checkpoint_interval", "keep_checkpoints"]
         counts += [n for n in ("eval_batches", "patience") if getattr(self, n) is not None]
         for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
-        if self.dtype not in ("float32", "bfloat16", "auto"):
-            raise ValueError(f"dtype={self.dtype!r}: choose 'float32', 'bfloat16' or 'auto'")
-        schedule_factor(0, self.steps, schedule=self.schedule)  # refuses unknown names
+            self._need_whole(name, 1)
+        self._need_whole("warmup_steps", 0)
+        self._need_whole("seed", 0, MAX_SEED)
         for name in ("learning_rate", "muon_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)}: must be greater than 0")
+            self._need(name, 0 < getattr(self, name) < math.inf, "a number greater than 0")
+        self._need("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more")
+        self._need("decay_fraction", 0 <= self.decay_fraction <= 1, "0 to 1")
+        self._need("min_factor", 0 <= self.min_factor <= 1, "0 to 1")
+        self._need(
+            "betas",
+            len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas),
+            "two, each 0 <= beta < 1",
+        )
+        clip = self.grad_clip
+        self._need("grad_clip", clip is None or clip > 0, "greater than 0, or None")
+        self._need("optimizer", self.optimizer in ("muon", "adamw"), "'muon' or 'adamw'")
+        dtypes = ("float32", "bfloat16", "auto")
+        self._need("dtype", self.dtype in dtypes, "'float32', 'bfloat16' or 'auto'")
+        schedule_factor(0, self.steps, schedule=self.schedule)  # refuses unknown names
+
+    def _need_whole(self, name: str, low: int, high: int | None = None) -> None:
+        value = getattr(self, name)
+        fits = isinstance(value, int) and not isinstance(value, bool)
+        fits = fits and low <= value and (high is None or value <= high)
+        allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+        self._need(name, fits, f"a whole number {allowed}")
+
+    def _need(self, name: str, fits: bool, allowed: str) -> None:
+        if not fits:
+            raise ValueError(f"{name}={getattr(self, name)!r}: must be {allowed}")
 
 
 @dataclass
