@@ -20,7 +20,7 @@ from .generate import stream
 from .model import GPT
 from .pretrained import load
 from .progress import Progress
-from .run_folder import RUN_FILE
+from .run_folder import RUN_FILE, refuse_other_folder
 from .tokenizer import BPETokenizer, CharTokenizer
 from .train import fit
 from .train_config import MAX_SEED, StepInfo, TrainConfig, TrainingDiverged
@@ -71,7 +71,9 @@ def _explain(error: Exception, a: argparse.Namespace) -> str | None:
 
 
 def _train(a: argparse.Namespace) -> int:
-    device = _device(a.device)
+    device, config = _device(a.device), _train_config(a)
+    _model_config(a, a.vocab_size)  # what cannot be is refused before the vocabulary is learnt
+    refuse_other_folder(Path(a.out))
     text = load_text(a.text)
     cut = int(len(text) * (1 - VAL_FRACTION))
     tokenizer = _make_tokenizer(a, text, cut)
@@ -79,7 +81,6 @@ def _train(a: argparse.Namespace) -> int:
     _need_length(a, train, val)
     torch.manual_seed(a.seed)
     model = GPT(_model_config(a, tokenizer.vocab_size)).to(device)
-    config = _train_config(a)
     print(
         f"{model.num_parameters():,} parameters on {device} ({torch.get_num_threads()} threads, "
         f"{config.dtype}); {len(train):,} tokens to train on, {len(val):,} held out"
@@ -133,7 +134,8 @@ def _need_length(a: argparse.Namespace, train: torch.Tensor, val: torch.Tensor) 
     if len(train) < a.block_size + 1 or len(val) < 2:
         raise ValueError(
             f"{a.text} is too short: {len(train)} tokens to train on and {len(val)} held out, but "
-            f"one window needs {a.block_size + 1}; take a longer text or a smaller --block-size"
+            f"one window needs {a.block_size + 1}; take a longer text, or a smaller --block-size "
+            "or --vocab-size"
         )
 
 

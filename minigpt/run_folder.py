@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import read_json
-from .files import recover_folder, remove_leftovers, write_text
+from .files import remove_leftovers, write_text
 
 RUN_FILE = "run.json"
 
@@ -42,9 +42,7 @@ def open_run(folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> Pat
     run or something else, and names every difference.
     """
     folder = Path(folder)
-    if folder.is_file():
-        raise ValueError(f"{folder} is a file: name a folder for the run")
-    recover_folder(folder)
+    refuse_other_folder(folder)
     if (folder / RUN_FILE).is_file():
         there = read_json(folder / RUN_FILE)
         if differences := _differences(there, identity):
@@ -55,13 +53,20 @@ def open_run(folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> Pat
         remove_leftovers(folder)
         found = checkpoints(folder)
         return found[-1] if found else None
-    if folder.is_dir() and any(
-        not p.name.startswith(f".{RUN_FILE}.tmp-") for p in folder.iterdir()
-    ):
-        raise ValueError(f"{folder} is not empty and holds no run: choose a new or empty folder")
     remove_leftovers(folder)
     write_text(folder / RUN_FILE, json.dumps(identity, indent=1))
     return None
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Raise ValueError if `folder` is a file, or holds something but no run."""
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"{place} is a file: name a folder for the run")
+    if not folder.is_dir() or (folder / RUN_FILE).exists():
+        return
+    if any(not p.name.startswith(f".{RUN_FILE}.tmp-") for p in folder.iterdir()):
+        raise ValueError(f"{folder} is not empty and holds no run: choose a new or empty folder")
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> list[str]:

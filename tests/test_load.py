@@ -21,7 +21,7 @@ def tokenizer() -> CharTokenizer:
 
 @pytest.fixture
 def model(tokenizer) -> GPT:
-    return small_model(vocab_size=tokenizer.vocab_size)
+    return small_model(vocab_size=tokenizer.vocab_size + 8)  # room for the ids of `stream`
 
 
 # --- folders ------------------------------------------------------------------------------------
