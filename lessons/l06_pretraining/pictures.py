@@ -1,4 +1,4 @@
-"""The figures of lesson 06."""
+"""The figures of lesson 06; run as a module, it draws the README's picture of recorded runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lessons.figures import COLORS, PALETTE
+from lessons.course import ROOT
+from lessons.figures import COLORS, PALETTE, style
+from lessons.l06_pretraining import recorded
 from lessons.l06_pretraining.published import Published
 from lessons.l06_pretraining.recorded import Curve
 
@@ -27,32 +30,35 @@ def against_baselines(
 ) -> Figure:
     """Held-out bits per byte over steps, with a level for each baseline, named at the right."""
     fig, ax = plt.subplots(figsize=(9.5, 5.5))
+    _draw_against_baselines(ax, curves, baselines)
+    ax.set_title(title)
+    return fig
+
+
+def _draw_against_baselines(
+    ax: Axes, curves: Mapping[str, Curve], baselines: Mapping[str, float]
+) -> None:
     for (name, points), color in zip(curves.items(), PALETTE, strict=False):
         steps = sorted(points)
         ax.plot(steps, [points[s][0] for s in steps], "o-", color=color, label=name)
-        ax.fill_between(
-            steps,
-            [points[s][1] for s in steps],
-            [points[s][2] for s in steps],
-            color=color,
-            alpha=0.25,
-        )
+        low, high = ([points[s][end] for s in steps] for end in (1, 2))
+        ax.fill_between(steps, low, high, color=color, alpha=0.25)
     last = max(max(points) for points in curves.values())
     shown = {name: baselines[name] for name in DRAWN}
     for name, height in zip(shown, _spread(list(shown.values()), 0.16), strict=True):
         ax.axhline(shown[name], color=COLORS["black"], linestyle=DRAWN[name], linewidth=1.4)
+        place = (last * 1.04, height)
         ax.annotate(
             f"{name} {shown[name]:.2f}",
             (last, shown[name]),
-            xytext=(last * 1.04, height),
+            place,
             va="center",
             annotation_clip=False,
         )
-    ax.set(xlabel="step (updates of the weights)", ylabel="bits per byte, held out", title=title)
-    ax.set_xlim(0, last * 1.01)
-    ax.set_ylim(1.5, 5.2)
+    ax.set(xlabel="step (updates of the weights)", ylabel="bits per byte, held out")
+    ax.set(xlim=(0, last * 1.01), ylim=(1.6, 3.8))
+    ax.grid(visible=False)
     ax.legend(loc="upper right")
-    return fig
 
 
 def _spread(heights: list[float], gap: float) -> list[float]:
@@ -67,51 +73,75 @@ def _spread(heights: list[float], gap: float) -> list[float]:
 def structures(curves: Mapping[str, Curve], counting: Mapping[str, float]) -> Figure:
     """Share of minimal pairs right over steps, by structure; dashed: the 5-gram model's share."""
     fig, ax = plt.subplots(figsize=(9.5, 5.5))
+    steps = sorted(next(iter(curves.values())))
+    places = [max(step, 5) for step in steps]  # step 0 has no place on a logarithmic axis
+    ends = _spread([100 * points[steps[-1]][0] for points in curves.values()], 4.5)
     markers = "osD^"
-    for (name, points), color, marker in zip(curves.items(), PALETTE, markers, strict=False):
-        steps = sorted(points)
-        places = [max(s, 5) for s in steps]  # step 0 has no place on a logarithmic axis
-        ax.plot(
-            places,
-            [100 * points[s][0] for s in steps],
-            marker=marker,
-            color=color,
-            label=STRUCTURE_NAMES[name],
-        )
-        ax.fill_between(
-            places,
-            [100 * points[s][1] for s in steps],
-            [100 * points[s][2] for s in steps],
-            color=color,
-            alpha=0.15,
-        )
+    for (name, points), color, marker, end in zip(
+        curves.items(), PALETTE, markers, ends, strict=False
+    ):
+        mean, low, high = ([100 * points[s][part] for s in steps] for part in range(3))
+        ax.plot(places, mean, marker=marker, color=color)
+        ax.fill_between(places, low, high, color=color, alpha=0.15)
         ax.axhline(100 * counting[name], color=color, linestyle="--", linewidth=1.2)
+        ax.annotate(
+            STRUCTURE_NAMES[name],
+            (places[-1], mean[-1]),
+            (places[-1] * 1.2, end),
+            color=color,
+            va="center",
+            annotation_clip=False,
+        )
     ax.axhline(50, color=COLORS["black"], linewidth=1)
     ax.set_xscale("log")
-    ticks = [max(s, 5) for s in sorted(next(iter(curves.values())))]
-    ax.set_xticks(ticks, ["0", *(str(t) for t in ticks[1:])])
+    crowded = {steps[-2]}
+    ax.set_xticks(places, ["" if step in crowded else str(step) for step in steps])
     ax.minorticks_off()
     ax.set(xlabel="step (first mark: before training)", ylabel="pairs right (%)")
-    ax.set(title="What is learnt when (dashed: 5-gram counts)", ylim=(40, 102))
-    ax.legend(loc="lower right")
+    ax.set(title="What is learnt when (dashed: 5-gram counts)", ylim=(35, 102))
+    ax.set_xlim(places[0] * 0.85, places[-1] * 1.1)
     return fig
 
 
-def texts(samples: Mapping[int, str], width: int = 76, lines: int = 5) -> Figure:
+def texts(samples: Mapping[int, str]) -> Figure:
     """Text written at several steps, one under the other."""
-    fig, axes = plt.subplots(len(samples), 1, figsize=(10, 1.75 * len(samples)))
+    fig, axes = plt.subplots(len(samples), 1, figsize=(10, 1.6 * len(samples)))
     for ax, (step, text) in zip(axes, samples.items(), strict=True):
-        shown = [
-            part for line in text.splitlines() for part in (textwrap.wrap(line, width) or [""])
-        ]
-        plain = "\n".join(shown[:lines]).replace("$", r"\$")
-        plain = "".join(c if c.isprintable() or c == "\n" else "�" for c in plain)
-        ax.text(0.13, 0.95, plain, va="top", family="monospace", fontsize=12.5)
-        ax.text(0.0, 0.95, f"step {step}", va="top", fontsize=15, color=COLORS["blue"])
+        ax.text(0.0, 0.93, f"step {step}", va="top", fontsize=15, color=COLORS["blue"])
+        ax.text(0.13, 0.93, _fitted(text, 76, 5), va="top", family="monospace", fontsize=12.5)
         ax.axhline(1.0, color=COLORS["black"], linewidth=0.8)
         ax.set_axis_off()
-        ax.axhline(1.0, color=COLORS["black"], linewidth=0.8)
-    fig.subplots_adjust(hspace=0.12, left=0.01, right=0.99, top=0.99, bottom=0.01)
+    fig.subplots_adjust(hspace=0.1, left=0.01, right=0.99, top=0.99, bottom=0.01)
+    return fig
+
+
+def _fitted(text: str, width: int, lines: int) -> str:
+    """The first lines of a text, wrapped, with characters that cannot be drawn replaced."""
+    kept = [line for line in text.splitlines() if line.strip()]
+    wrapped = [part for line in kept for part in textwrap.wrap(line, width)][:lines]
+    drawn = (
+        c if c == "\n" or (c.isprintable() and ord(c) < 0x250) else "·" for c in "\n".join(wrapped)
+    )
+    plain = "".join(drawn)
+    return plain.replace("$", r"\$")
+
+
+def for_the_readme() -> Figure:
+    """The recorded curve with its baselines, and what the model wrote on the way."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(15, 5.2), width_ratios=(1, 1.15))
+    levels = {name: level[0] for name, level in recorded.levels().items()}
+    curve = recorded.curve("long", "bits_per_byte")
+    _draw_against_baselines(left, {"GPT, 5 seeds": curve}, levels)
+    left.set_title("Guessing articles it has never seen")
+    right.set_axis_off()
+    right.set_title("What it writes on the way")
+    for number, (step, text) in enumerate(recorded.samples().items()):
+        top = 0.97 - 0.255 * number
+        right.text(0.06, top, f"step {step}", va="top", color=COLORS["blue"], fontsize=14)
+        right.text(
+            0.06, top - 0.06, _fitted(text, 62, 3), va="top", family="monospace", fontsize=12
+        )
+    fig.subplots_adjust(wspace=0.28)
     return fig
 
 
@@ -126,5 +156,13 @@ def sizes(models: Sequence[Published]) -> Figure:
     ax.text(930, -0.2, "1 petabyte", color=COLORS["vermillion"], ha="right")
     ax.set_xscale("log")
     ax.set(xlabel="text read in training (TB, at 4 bytes a token)", xlim=(0.5, 2000))
+    ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     ax.grid(axis="y", visible=False)
     return fig
+
+
+if __name__ == "__main__":  # python -m lessons.l06_pretraining.pictures makes the README's picture
+    style()
+    target = ROOT / "docs" / "pretraining.png"
+    target.parent.mkdir(exist_ok=True)
+    for_the_readme().savefig(target, bbox_inches="tight", metadata={"Software": None})
