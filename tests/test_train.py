@@ -87,10 +87,11 @@ def test_accumulated_batches_equal_one_bigger_batch(optimizer):
         torch.testing.assert_close(parts.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
 
 
-def test_the_seed_decides_the_batches_and_nothing_else_does():
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_the_seed_decides_batches_and_dropout_and_nothing_else_does(dropout):
     results = []
     for seed in (0, 0, 1):
-        model = small_model(dropout=0.2)
+        model = small_model(dropout=dropout)
         fit(model, stream(), None, settings(steps=3, seed=seed))
         results.append(weights(model))
         torch.rand(3)  # the global generators play no part
