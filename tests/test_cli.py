@@ -21,6 +21,7 @@ from small_runs import NARROW, TEXT, assert_same_weights, content, small_model
 
 from minigpt import GPT, CharTokenizer, cli, load, load_checkpoint, save_checkpoint
 from minigpt import train as training
+from minigpt.arguments import build_parser
 from minigpt.cli import main
 from minigpt.run_folder import newest_checkpoint
 
@@ -652,7 +653,7 @@ PROMISED = (
 
 @pytest.mark.parametrize("command", ["train", "generate", "evaluate"])
 def test_help_explains_every_option(command, capsys):
-    parser = cli._parser()
+    parser = build_parser(train=cli._train, generate=cli._generate, evaluate=cli._evaluate)
     chosen = parser._subparsers._group_actions[0].choices[command]
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
