@@ -159,4 +159,4 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * statistics.stdev(values)
     half /= math.sqrt(len(values))
-    return mean, mean - half, mean + half
+    return mean, float(mean - half), float(mean + half)

@@ -44,6 +44,11 @@ def fivegram_shares() -> dict[str, float]:
     return {structure: sum(found) / len(found) for structure, found in values.items()}
 
 
+def first_rule(figure: str) -> list[float]:
+    """Replicates of a next-token figure recorded under the first rule (see its README.md)."""
+    return [float(row["value"]) for row in rows("first_rule/figures") if row["figure"] == figure]
+
+
 def samples() -> dict[int, str]:
     """What the first seed's long run wrote, by step."""
     found = json.loads((RESULTS / "samples.json").read_text(encoding="utf-8"))
