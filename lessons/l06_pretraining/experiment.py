@@ -106,13 +106,20 @@ def baselines(material: Material) -> dict[str, float]:
     return results
 
 
-def measure(model: GPT, material: Material) -> dict[str, float]:
-    """Bits per byte, and the share of minimal pairs that come out right, by structure."""
-    shares = {
+def shares_right(model: GPT, material: Material) -> dict[str, float]:
+    """The share of minimal pairs that come out right, by structure."""
+    return {
         structure: share_right(model, material.tokenizer, pairs)
         for structure, pairs in material.pairs.items()
     }
-    return {"bits_per_byte": held_out_bits(model, material), **shares}
+
+
+def measure(model: GPT, material: Material) -> dict[str, float]:
+    """Bits per byte, and the share of minimal pairs that come out right, by structure."""
+    return {
+        "bits_per_byte": held_out_bits(model, material),
+        **shares_right(model, material),
+    }
 
 
 def write(model: GPT, material: Material, seed: int = 0) -> str:
