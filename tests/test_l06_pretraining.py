@@ -123,6 +123,14 @@ def test_pairs_are_equally_long_and_balanced(material: experiment.Material) -> N
     assert set(material.pairs) == set(pairs.STRUCTURES)
 
 
+def test_a_text_without_brackets_has_no_pairs_of_them() -> None:
+    text = "the cat sat on the mat and the dog ran to the cat, it was on the mat. " * 40
+    tokenizer = experiment.BPETokenizer.train(text, 300)
+    found = pairs.make_pairs([text], [text], tokenizer, seed=0)
+    assert "brackets" not in found
+    assert "indentation" not in found
+
+
 def test_share_right_follows_the_model(material: experiment.Material) -> None:
     """A model that is told the answer is always right, one that is told the opposite never."""
 

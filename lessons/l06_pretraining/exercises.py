@@ -65,6 +65,12 @@ def _next_token_batch(attempt: Any) -> None:
             think="Does your function return a pair?",
         )
         x, y = answer
+        expect(
+            isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor),
+            expected="x and y to be tensors",
+            came=x if not isinstance(x, torch.Tensor) else y,
+            think="Did you stack the rows into one tensor?",
+        )
         rows = torch.tensor(starts)[:, None] + torch.arange(block_size + 1)  # (B, T + 1)
         inputs, labels = ids[rows[:, :-1]], ids[rows[:, 1:]]
         if isinstance(y, torch.Tensor) and y.shape == labels.shape:

@@ -49,7 +49,7 @@ class Coded:
 def make_pairs(
     train: Sequence[str], held_out: Sequence[str], tokenizer: BPETokenizer, seed: int
 ) -> dict[str, list[Pair]]:
-    """Up to 100 pairs for each structure, from held-out articles, drawn by `seed`."""
+    """Up to 100 pairs for each structure that the held-out articles hold, drawn by `seed`."""
     draw = random.Random(seed)
     words = Counter(re.findall(r"[a-z]+", " ".join(train).lower()))
     every_word = set(words) | set(re.findall(r"[a-z]+", " ".join(held_out).lower()))
@@ -71,7 +71,8 @@ def make_pairs(
         draw.shuffle(found)
         if structure in ("brackets", "indentation"):
             found = _balanced(found)
-        pairs[structure] = found[:MOST]
+        if found:
+            pairs[structure] = found[:MOST]
     return pairs
 
 
