@@ -45,7 +45,7 @@ def test_held_out_articles_do_not_leak(seed: int) -> None:
 
 
 def test_overlap_finds_a_leak() -> None:
-    text = "".join(random.Random(0).choice("abcdefgh ") for _ in range(500))
+    text = "".join(random.Random(0).choices("abcdefgh ", k=500))
     assert overlap(Split(["x" * 100 + text], [text])) == 1.0
     assert overlap(Split(["x" * 600], [text])) == 0.0
 
@@ -100,7 +100,7 @@ def test_longer_contexts_help_on_real_text(material: experiment.Material) -> Non
 
 
 def test_a_copied_text_costs_a_compressor_nothing() -> None:
-    text = "".join(random.Random(2).choice("abcdefghij ") for _ in range(20_000)).encode()
+    text = "".join(random.Random(2).choices("abcdefghij ", k=20_000)).encode()
     for size in compressors().values():
         assert compressed_bits_per_byte(size, text, text) < 0.2
         assert compressed_bits_per_byte(size, b"", text) > 3.0
