@@ -77,11 +77,3 @@ class Batches:
         rows = torch.from_numpy(starts)[:, None] + torch.arange(self.block_size + 1)  # (B, T + 1)
         windows = self.ids[rows.to(self.ids.device)]
         return windows[:, :-1], windows[:, 1:]
-
-
-def split_stream(ids: Tensor, val_fraction: float = 0.1) -> tuple[Tensor, Tensor]:
-    """The first part to train on and the last part to validate on, in the text's order."""
-    if not 0 < val_fraction < 1:
-        raise ValueError(f"val_fraction={val_fraction}: choose 0 < val_fraction < 1")
-    cut = int(len(ids) * (1 - val_fraction))
-    return ids[:cut], ids[cut:]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minigpt.data import Batches, load_text, pack, split_stream
+from minigpt.data import Batches, load_text, pack
 
 
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 30), st.integers(0, 99), st.data())
@@ -84,20 +84,6 @@ def test_pack_puts_an_end_around_every_document():
     assert stream.dtype == torch.int64
     assert pack([], end_id=9).tolist() == [9]
     assert pack(([i] for i in range(2)), end_id=9).tolist() == [9, 0, 9, 1, 9]
-
-
-@given(st.integers(2, 500), st.floats(0.01, 0.99))
-def test_split_keeps_order_and_loses_nothing(length, fraction):
-    ids = torch.arange(length)
-    train, val = split_stream(ids, fraction)
-    assert torch.equal(torch.cat([train, val]), ids)
-    assert abs(len(val) - length * fraction) <= 1
-
-
-@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
-def test_split_refuses_other_fractions(fraction):
-    with pytest.raises(ValueError, match=f"val_fraction={fraction}"):
-        split_stream(torch.arange(9), fraction)
 
 
 # --- files --------------------------------------------------------------------------------------
