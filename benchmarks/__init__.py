@@ -1,0 +1,1 @@
+"""Speed against peers: each row is a ratio, measured pair by pair in one process."""
