@@ -11,9 +11,9 @@ from .config import GPTConfig
 class KVCache:
     """Keys and values of the tokens read so far, so that each is computed once.
 
-    Passed to `GPT.forward` as an argument; the model itself holds no state. Room for
-    `block_size` tokens. `padding[b]` leading tokens of row b are filler, for prompts of unequal
-    length: no real token attends to them, and positions count from the first real token.
+    Passed to `GPT.forward` as an argument; the model itself holds no state. Room for `room`
+    tokens, by default `block_size`. `padding[b]` leading tokens of row b are filler, for prompts
+    of unequal length: no real token attends to them, and positions count from the first real one.
     """
 
     def __init__(
@@ -24,8 +24,10 @@ class KVCache:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         padding: list[int] | None = None,
+        room: int | None = None,
     ) -> None:
-        """Raises ValueError if `padding` does not give one count below block_size per row."""
+        """Raises ValueError if `padding` does not give one count below block_size per row, or
+        `room` is not between 1 and block_size."""
         if padding is not None and (
             len(padding) != batch_size or not all(0 <= p < config.block_size for p in padding)
         ):
@@ -33,45 +35,51 @@ class KVCache:
                 f"padding must be {batch_size} counts from 0 to {config.block_size - 1}, one for "
                 f"each row, not {padding}"
             )
-        shape = (
-            config.n_layer,
-            batch_size,
-            config.kv_heads,
-            config.block_size,
-            config.head_width,
+        room = config.block_size if room is None else room
+        if not 1 <= room <= config.block_size:
+            raise ValueError(f"room={room}: choose 1 to block_size={config.block_size}")
+        shape = (batch_size, config.kv_heads, room, config.head_width)
+        # Not zeroed: what is beyond `length` is never read, and on a CPU not even in memory.
+        self.keys, self.values = (  # for each layer (B, G, room, D)
+            [torch.empty(shape, device=device, dtype=dtype) for _ in range(config.n_layer)]
+            for _ in range(2)
         )
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)  # (L, B, G, block_size, D)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.batch_size, self.room = batch_size, room
         self.length = 0  # tokens read so far, the same for every row
         self.padding: Tensor | None = None
+        self._longest_padding = max(padding or [0])
         if padding is not None and any(padding):
             self.padding = torch.tensor(padding, device=device)  # (B,)
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v: (B, G, T, D) after `length` tokens; return all so far: (B, G, S, D)."""
-        end = self.length + k.size(2)
-        self.keys[layer, :, :, self.length : end] = k
-        self.values[layer, :, :, self.length : end] = v
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        keys, values, count = self.keys[layer], self.values[layer], k.size(2)
+        end = self.length + count
+        keys.narrow(2, self.length, count).copy_(k)
+        values.narrow(2, self.length, count).copy_(v)
+        return keys.narrow(2, 0, end), values.narrow(2, 0, end)
 
-    def next_positions(self, count: int) -> tuple[Tensor, Tensor | None]:
+    def next_positions(self, count: int) -> tuple[slice | Tensor, Tensor | None]:
         """Positions of the next `count` tokens, and which of all S keys they may attend to.
 
-        Returns positions (T,), or (B, T) with padding; and a bool mask (T, S) or (B, 1, T, S),
-        or None where the plain causal rule (or, for one token, "all keys") is enough.
+        Returns positions as a slice, or (B, T) with padding: an index into a table of positions;
+        and a bool mask (T, S) or (B, 1, T, S), or None where the plain causal rule (or, for one
+        token, "all keys") is enough.
         """
-        device = self.keys.device
-        positions = torch.arange(self.length, self.length + count, device=device)  # (T,)
+        end = self.length + count
+        device = self.keys[0].device
         if self.padding is None:
-            if count == 1 or self.length == 0:
-                return positions, None
-            return positions, causal_mask(count, self.length + count, device)
-        causal = causal_mask(count, self.length + count, device)  # (T, S)
-        keys = torch.arange(self.length + count, device=device)  # (S,)
-        real = keys >= self.padding[:, None, None]  # (B, 1, S)
-        own = keys == positions[:, None]  # (T, S): filler sees itself, for softmax needs an input
-        mask = causal & real | own  # (B, T, S)
+            plain = count == 1 or self.length == 0
+            mask = None if plain else causal_mask(count, end, device)
+            return slice(self.length, end), mask
+        positions = torch.arange(self.length, end, device=device)  # (T,)
         shifted = (positions - self.padding[:, None]).clamp(min=0)  # (B, T)
+        keys = torch.arange(end, device=device)  # (S,)
+        real = keys >= self.padding[:, None, None]  # (B, 1, S)
+        if count == 1 and self.length >= self._longest_padding:  # the token itself is real
+            return shifted, real.unsqueeze(1)
+        own = keys == positions[:, None]  # (T, S): filler sees itself, for softmax needs an input
+        mask = causal_mask(count, end, device) & real | own  # (B, T, S)
         return shifted, mask.unsqueeze(1)
 
 

@@ -7,6 +7,7 @@ would still carry the tokens that were dropped). Cached and uncached decoding fo
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -50,15 +51,15 @@ def sample_next(
         raise ValueError(
             f"logits must be (B, V), not {tuple(logits.shape)}: take one position's, logits[:, -1]"
         )
-    if not torch.isfinite(logits.max(dim=-1).values).all():  # a NaN wins every maximum
+    best, most_probable = logits.max(dim=-1)  # (B,), (B,)
+    if not all(map(math.isfinite, best.tolist())):  # a NaN wins every maximum
         raise ValueError("the logits are not finite: the model's weights or input are broken")
     if temperature == 0:
-        return logits.argmax(dim=-1)
-    logits = logits.float()
-    logits = (logits - logits.max(dim=-1, keepdim=True).values) / temperature  # cannot overflow
+        return most_probable
+    logits = (logits.float() - best[:, None].float()) / temperature  # cannot overflow
     if top_k is not None and top_k < logits.size(-1):
-        best = logits.topk(top_k, dim=-1)  # exactly k, also where some are equal
-        logits = torch.full_like(logits, -torch.inf).scatter(-1, best.indices, best.values)
+        kept = logits.topk(top_k, dim=-1)  # exactly k, also where some are equal
+        logits = torch.full_like(logits, -torch.inf).scatter(-1, kept.indices, kept.values)
     if top_p is not None and top_p < 1:
         ordered, order = logits.sort(dim=-1, descending=True)
         probability = ordered.softmax(dim=-1)
@@ -109,28 +110,31 @@ def generate(
     if pad is None and min(sizes) < T:
         raise ValueError("prompts of unequal length need pad_id, to fill the result's rows")
     # Inside, rows end together and filler is 0: the model need not know pad_id.
-    rows = torch.zeros_like(idx)
+    columns = T + max_new_tokens
+    rows = idx.new_zeros(B, columns)
     for row, prompt, size in zip(rows, idx, sizes, strict=True):
-        row[T - size :] = prompt[:size]
-    window = _Window(model, [T - size for size in sizes], use_cache)
+        row[T - size : T] = prompt[:size]
+    window = _Window(model, [T - size for size in sizes], use_cache, columns)
     done = torch.zeros(B, dtype=torch.bool, device=idx.device)
-    written = torch.zeros(B, dtype=torch.int64, device=idx.device)
+    written = torch.full((B,), max_new_tokens)
     with evaluating(model):
-        for _ in range(max_new_tokens):
+        for column in range(T, columns):
             chosen = sample_next(
-                window.next_logits(rows),
+                window.next_logits(rows[:, :column]),
                 temperature=temperature,
                 top_k=top_k,
                 top_p=top_p,
                 generator=generator,
             )
-            rows = torch.cat([rows, chosen.masked_fill(done, 0)[:, None]], dim=1)
-            written += ~done
             if eos_id is not None:
-                done = done | (chosen == eos_id)
-                if done.all():
-                    break
-    result = rows.new_full((B, T + max_new_tokens), 0 if pad is None else pad)
+                chosen = chosen.masked_fill(done, 0)
+                ends = ~done & (chosen == eos_id)
+                written[ends.cpu()] = column + 1 - T
+                done |= ends
+            rows[:, column] = chosen
+            if eos_id is not None and done.all():
+                break
+    result = rows.new_full((B, columns), 0 if pad is None else pad)
     for row, source, size, new in zip(result, rows, sizes, written.tolist(), strict=True):
         row[: size + new] = source[T - size : T + new]
     return result
@@ -139,25 +143,30 @@ def generate(
 class _Window:
     """Feeds a growing text to the model: new tokens only, or all of the window when it moved."""
 
-    def __init__(self, model: GPT, padding: list[int], use_cache: bool) -> None:
+    def __init__(
+        self, model: GPT, padding: list[int], use_cache: bool, columns: int | None = None
+    ) -> None:
         self.model, self.use_cache = model, use_cache
         self.starts = padding  # column at which each row's window begins
+        self.columns = columns  # how long the text will be at most, if known
         self.cache: KVCache | None = None
 
     def next_logits(self, rows: Tensor) -> Tensor:
         """Logits (B, V) of the token after rows: (B, columns)."""
         columns, block = rows.size(1), self.model.config.block_size
-        full = [columns - start > block for start in self.starts]
-        if any(full):
+        moved = columns - min(self.starts) > block
+        if moved:
             last_half = columns - block // 2
-            self.starts = [
-                last_half if is_full else start
-                for start, is_full in zip(self.starts, full, strict=True)
-            ]
-        if self.cache is None or any(full) or not self.use_cache:
+            self.starts = [last_half if columns - start > block else start for start in self.starts]
+        if self.cache is None or moved or not self.use_cache:
             first = min(self.starts)
-            self.cache = self.model.new_cache(rows.size(0), [s - first for s in self.starts])
             fresh = rows[:, first:]
+            room = min(block, (self.columns or first + block) - first)
+            self.cache = self.model.new_cache(
+                rows.size(0),
+                [start - first for start in self.starts],
+                room if self.use_cache else fresh.size(1),
+            )
         else:
             fresh = rows[:, -1:]
         features = self.model.features(fresh, self.cache)  # (B, T, C)
@@ -195,7 +204,7 @@ def stream(
             raise ValueError("the prompt is empty: give at least one character to continue")
         ids = [end]
     rows = torch.tensor([ids], device=model.device)
-    window = _Window(model, [0], use_cache)
+    window = _Window(model, [0], use_cache, len(ids) + max_new_tokens)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     kept = max((len(s) - 1 for s in stops), default=0)  # could be the start of a stop string
     held = ""

@@ -35,19 +35,22 @@ def make_norm(config: GPTConfig) -> nn.Module:
 
 
 def rotary_table(config: GPTConfig, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of all positions, each (length, D) (Su et al. 2021, 2104.09864)."""
+    """What `rotate` multiplies with at all positions: cosines and sines, each (length, D).
+
+    (Su et al. 2021, 2104.09864.) The first half of the sines has a minus sign.
+    """
     pairs = torch.arange(0, config.head_width, 2, device=device, dtype=torch.float32)
     frequency = 1.0 / config.rope_theta ** (pairs / config.head_width)  # (D/2,)
     positions = torch.arange(length, device=device, dtype=torch.float32)
     angle = torch.outer(positions, frequency)  # (length, D/2)
-    angle = torch.cat([angle, angle], dim=-1)  # (length, D)
-    return angle.cos(), angle.sin()
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair (x[i], x[i + D/2]) of x: (B, H, T, D) by its position's angle."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-second, first], dim=-1) * sin
+    swapped = x.roll(x.size(-1) // 2, dims=-1)  # each number's partner in its place
+    return torch.addcmul(x * cos, swapped, sin)
 
 
 class ScaledDotProduct(nn.Module):
@@ -58,16 +61,21 @@ class ScaledDotProduct(nn.Module):
         self.dropout = dropout
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """q: (B, H, T, D); k, v: (B, G, S, D); mask: bool, broadcasts to (B, H, T, S).
+        """q: (B, H, T, D); k, v: (B, G, S, D); mask: bool, (T, S) or (B, 1, T, S).
 
         Without a mask a token sees all keys up to its own. Returns (B, H, T, D).
         """
         # is_causal is aligned to the top left, so it is right only if there are as many
         # queries as keys; one query alone may see every key.
-        causal = mask is None and q.size(2) == k.size(2) and q.size(2) > 1
+        T, grouped = q.size(2), q.size(1) != k.size(1)
+        causal = mask is None and T == k.size(2) and T > 1
         dropout = self.dropout if self.training else 0.0
+        if grouped and T == 1:  # one query a head: a group's heads are queries of one product
+            B, G, _, D = k.shape
+            y = F.scaled_dot_product_attention(q.reshape(B, G, -1, D), k, v, mask, dropout)
+            return y.reshape(q.shape)
         return F.scaled_dot_product_attention(
-            q, k, v, mask, dropout, is_causal=causal, enable_gqa=q.size(1) != k.size(1)
+            q, k, v, mask, dropout, is_causal=causal, enable_gqa=grouped
         )
 
 
@@ -92,14 +100,14 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         B, T, _ = x.shape
         H, G, D = self.config.n_head, self.config.kv_heads, self.config.head_width
-        q, k, v = self.c_attn(x).split([H * D, G * D, G * D], dim=-1)
-        q = q.view(B, T, H, D).transpose(1, 2)  # (B, H, T, D)
-        k = k.view(B, T, G, D).transpose(1, 2)  # (B, G, T, D)
-        v = v.view(B, T, G, D).transpose(1, 2)  # (B, G, T, D)
+        # One product makes all queries, keys and values; they are heads of one tensor.
+        heads = self.c_attn(x).view(B, T, H + 2 * G, D).transpose(1, 2)  # (B, H + 2G, T, D)
+        qk, v = heads.split([H + G, G], dim=1)
         if self.config.qk_norm:
-            q, k = F.rms_norm(q, (D,)), F.rms_norm(k, (D,))
+            qk = F.rms_norm(qk, (D,))
         if rope is not None:
-            q, k = rotate(q, *rope), rotate(k, *rope)
+            qk = rotate(qk, *rope)
+        q, k = qk.split([H, G], dim=1)  # (B, H, T, D), (B, G, T, D)
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)  # (B, G, S, D)
         y = self.attend(q, k, v, mask)  # (B, H, T, D)
@@ -138,7 +146,7 @@ class Block(nn.Module):
         self.attn = SelfAttention(config, layer)
         self.ln_2 = make_norm(config)
         self.mlp = MLP(config)
-        self.drop = nn.Dropout(config.dropout)
+        self.dropout = config.dropout
 
     def forward(
         self,
@@ -147,8 +155,8 @@ class Block(nn.Module):
         mask: Tensor | None,
         cache: KVCache | None,
     ) -> Tensor:
-        x = x + self.drop(self.attn(self.ln_1(x), rope, mask, cache))
-        return x + self.drop(self.mlp(self.ln_2(x)))
+        x = x + F.dropout(self.attn(self.ln_1(x), rope, mask, cache), self.dropout, self.training)
+        return x + F.dropout(self.mlp(self.ln_2(x)), self.dropout, self.training)
 
 
 class GPT(nn.Module):
@@ -160,12 +168,11 @@ class GPT(nn.Module):
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         if config.position == "learned":
             self.wpe = nn.Embedding(config.block_size, config.n_embd)
-        self.drop = nn.Dropout(config.dropout)
         self.h = nn.ModuleList([Block(config, layer) for layer in range(config.n_layer)])
         self.ln_f = make_norm(config)
         if not config.tie_head:
             self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self._rope: tuple[Tensor, Tensor] | None = None  # float32 whatever the weights' dtype
+        self._rope: tuple[Tensor, Tensor] | None = None  # made when first needed
         self.apply(self._init_weights)
         for name, weight in self.named_parameters():
             if name.endswith("c_proj.weight"):  # what is added to the residual stream
@@ -191,34 +198,37 @@ class GPT(nn.Module):
         """Number of trainable numbers in the model; a tied head counts once."""
         return sum(weight.numel() for weight in self.parameters())
 
-    def new_cache(self, batch_size: int, padding: list[int] | None = None) -> KVCache:
+    def new_cache(
+        self, batch_size: int, padding: list[int] | None = None, room: int | None = None
+    ) -> KVCache:
         """An empty `KVCache` on this model's device, in its dtype."""
-        dtype = self.wte.weight.dtype
-        return KVCache(self.config, batch_size, device=self.device, dtype=dtype, padding=padding)
+        return KVCache(
+            self.config,
+            batch_size,
+            device=self.device,
+            dtype=self.wte.weight.dtype,
+            padding=padding,
+            room=room,
+        )
 
     def features(self, idx: Tensor, cache: KVCache | None = None) -> Tensor:
         """Read idx: (B, T) int64 after what the cache holds; return (B, T, C).
 
         Raises ValueError if idx is no (B, T) of whole numbers or does not fit the context.
         """
-        past = cache.length if cache is not None else 0
-        self._check(idx, past)
-        if cache is not None and cache.keys.size(1) != idx.size(0):
-            raise ValueError(
-                f"the cache was made for {cache.keys.size(1)} rows, but {idx.size(0)} came"
-            )
+        self._check(idx, cache)
         T = idx.size(1)
-        if cache is not None:
-            positions, mask = cache.next_positions(T)  # (T,) or (B, T); None or (…, T, S)
+        if cache is None:
+            positions, mask = slice(0, T), None
         else:
-            positions, mask = torch.arange(T, device=idx.device), None
+            positions, mask = cache.next_positions(T)  # index into tables; None or (..., T, S)
         x = self._embed(idx)  # (B, T, C)
         rope = None
         if self.config.position == "learned":
-            x = x + self.wpe(positions)
+            x = x + self.wpe.weight[positions]  # (T, C) or (B, T, C)
         elif self.config.position == "rope":
-            rope = self._rope_at(positions, x.dtype)
-        x = self.drop(x)
+            rope = self._rope_at(positions, x)
+        x = F.dropout(x, self.config.dropout, self.training)
         for block in self.h:
             x = block(x, rope, mask, cache)
         if cache is not None:
@@ -246,22 +256,36 @@ class GPT(nn.Module):
                 "tokenizer?"
             ) from None
 
-    def _rope_at(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        if self._rope is None or self._rope[0].device != positions.device:
-            self._rope = rotary_table(self.config, self.config.block_size, positions.device)
-        cos, sin = (table[positions].to(dtype) for table in self._rope)  # (T, D) or (B, T, D)
-        if positions.dim() == 2:
+    def _rope_at(self, positions: slice | Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The table's rows (T, D) or (B, 1, T, D), in the dtype and on the device of x."""
+        if self._rope is None or self._rope[0].device != x.device or self._rope[0].dtype != x.dtype:
+            with torch.inference_mode(False):  # a table made now must also do for training
+                table = rotary_table(self.config, self.config.block_size, x.device)
+                self._rope = table[0].to(x.dtype), table[1].to(x.dtype)
+        cos, sin = self._rope[0][positions], self._rope[1][positions]  # (T, D) or (B, T, D)
+        if cos.dim() == 3:
             cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)  # (B, 1, T, D)
         return cos, sin
 
-    def _check(self, idx: Tensor, past: int) -> None:
+    def _check(self, idx: Tensor, cache: KVCache | None) -> None:
         if idx.dim() != 2 or idx.dtype not in (torch.int64, torch.int32) or idx.numel() == 0:
             raise ValueError(
                 "token ids must be int64 of shape (B, T) with B, T >= 1, not "
                 f"{str(idx.dtype).removeprefix('torch.')} of shape {tuple(idx.shape)}"
             )
-        if past + idx.size(1) > self.config.block_size:
+        total = idx.size(1) + (0 if cache is None else cache.length)
+        if total > self.config.block_size:
             raise ValueError(
-                f"{past + idx.size(1)} tokens do not fit block_size={self.config.block_size}: "
+                f"{total} tokens do not fit block_size={self.config.block_size}: "
                 "shorten the input (minigpt.generate slides the window for you)"
+            )
+        if cache is None:
+            return
+        if cache.batch_size != idx.size(0):
+            raise ValueError(
+                f"the cache was made for {cache.batch_size} rows, but {idx.size(0)} came"
+            )
+        if total > cache.room:
+            raise ValueError(
+                f"{total} tokens do not fit the cache's room={cache.room}: make a larger one"
             )

@@ -89,15 +89,43 @@ def test_causal_mask_lets_the_last_queries_see_back(queries, past):
 def test_it_holds_what_the_config_says():
     config = GPTConfig(vocab_size=9, block_size=20, n_layer=3, n_head=4, n_kv_head=2, n_embd=32)
     cache = KVCache(config, 5, dtype=torch.bfloat16)
-    assert cache.keys.shape == cache.values.shape == (3, 5, 2, 20, 8)
-    assert cache.keys.dtype == torch.bfloat16
+    for tensors in (cache.keys, cache.values):
+        assert [tensor.shape for tensor in tensors] == [(5, 2, 20, 8)] * 3
+        assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
     assert cache.length == 0
+
+
+def test_it_holds_no_more_than_was_asked_for():
+    model = random_model(CONFIGS["layernorm-gelu-learned"])
+    cache = model.new_cache(1, room=4)
+    assert {tensor.size(2) for tensor in cache.keys + cache.values} == {4}
+    with torch.no_grad():
+        model(random_ids(1, 3), cache)
+        with pytest.raises(ValueError, match=r"5 tokens.*room=4"):
+            model(random_ids(1, 2), cache)
+        assert cache.length == 3
+        found = model(random_ids(1, 4)[:, 3:], cache)
+        torch.testing.assert_close(found[0, 0], model(random_ids(1, 4))[0, 3])
+
+
+@pytest.mark.parametrize("room", [0, BLOCK + 1])
+def test_room_beyond_the_context_is_refused(room):
+    with pytest.raises(ValueError, match=f"room={room}"):
+        KVCache(CONFIGS["layernorm-gelu-learned"], 2, room=room)
+
+
+def test_it_can_be_used_with_and_without_gradients():
+    model, idx = random_model(CONFIGS["rmsnorm-swiglu-rope"]), random_ids(1, 6)
+    with torch.no_grad():
+        cache = model.new_cache(1)
+        model(idx[:, :3], cache)
+    torch.testing.assert_close(model(idx[:, 3:], cache), model(idx)[:, 3:])
 
 
 def test_it_takes_the_models_dtype():
     model = random_model(CONFIGS["rmsnorm-swiglu-rope"], std=0.1).to(torch.bfloat16)
     cache, idx = model.new_cache(2), random_ids(2, 8)
-    assert cache.keys.dtype == torch.bfloat16
+    assert cache.keys[0].dtype == torch.bfloat16
     with torch.no_grad():
         found = torch.cat([model(idx[:, :5], cache), model(idx[:, 5:], cache)], dim=1)
         torch.testing.assert_close(found, model(idx), atol=0.05, rtol=0.05)
