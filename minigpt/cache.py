@@ -45,6 +45,8 @@ class KVCache:
             for _ in range(2)
         )
         self.batch_size, self.room = batch_size, room
+        self.no_token = config.vocab_size
+        self.recent = torch.full((batch_size, config.n_gram - 1), self.no_token, device=device)
         self.length = 0  # tokens read so far, the same for every row
         self.padding: Tensor | None = None
         self._longest_padding = max(padding or [0])
@@ -58,6 +60,18 @@ class KVCache:
         keys.narrow(2, self.length, count).copy_(k)
         values.narrow(2, self.length, count).copy_(v)
         return keys.narrow(2, 0, end), values.narrow(2, 0, end)
+
+    def extend_ids(self, idx: Tensor) -> Tensor:
+        """The last n = n_gram - 1 ids and idx: (B, T), together (B, n + T); remembers the end.
+
+        Where a row has no token yet, its filler included, stands `vocab_size`.
+        """
+        if self.padding is not None and self.length < self._longest_padding:
+            columns = torch.arange(self.length, self.length + idx.size(1), device=idx.device)
+            idx = idx.masked_fill(columns < self.padding[:, None], self.no_token)
+        ids = torch.cat([self.recent, idx], dim=1)
+        self.recent.copy_(ids[:, idx.size(1) :])
+        return ids
 
     def next_positions(self, count: int) -> tuple[slice | Tensor, Tensor | None]:
         """Positions of the next `count` tokens, and which of all S keys they may attend to.

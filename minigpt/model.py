@@ -166,6 +166,9 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wte_back = nn.ModuleList(  # of the tokens 1, 2, ... places back; last row: no token
+            [nn.Embedding(config.vocab_size + 1, config.n_embd) for _ in range(config.n_gram - 1)]
+        )
         if config.position == "learned":
             self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.h = nn.ModuleList([Block(config, layer) for layer in range(config.n_layer)])
@@ -177,6 +180,8 @@ class GPT(nn.Module):
         for name, weight in self.named_parameters():
             if name.endswith("c_proj.weight"):  # what is added to the residual stream
                 self._init_projection(weight)
+            elif name.startswith("wte") and config.embed_std != 0.02:
+                nn.init.normal_(weight, std=config.embed_std)
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, (nn.Linear, nn.Embedding)):
@@ -222,7 +227,7 @@ class GPT(nn.Module):
             positions, mask = slice(0, T), None
         else:
             positions, mask = cache.next_positions(T)  # index into tables; None or (..., T, S)
-        x = self._embed(idx)  # (B, T, C)
+        x = self._embed(idx, cache)  # (B, T, C)
         rope = None
         if self.config.position == "learned":
             x = x + self.wpe.weight[positions]  # (T, C) or (B, T, C)
@@ -246,15 +251,21 @@ class GPT(nn.Module):
         """Logits (B, T, V) for idx: (B, T); position t holds the scores of token t + 1."""
         return self.head(self.features(idx, cache))
 
-    def _embed(self, idx: Tensor) -> Tensor:
+    def _embed(self, idx: Tensor, cache: KVCache | None) -> Tensor:
         try:
-            return self.wte(idx)
+            x = self.wte(idx)  # (B, T, C)
         except IndexError:
             raise ValueError(
                 f"token ids from {int(idx.min())} to {int(idx.max())} came, but the vocabulary "
                 f"holds 0 to {self.config.vocab_size - 1}: was the text encoded by this model's "
                 "tokenizer?"
             ) from None
+        if n := len(self.wte_back):
+            no_token = self.config.vocab_size
+            ids = F.pad(idx, (n, 0), value=no_token) if cache is None else cache.extend_ids(idx)
+            for back, table in enumerate(self.wte_back, start=1):  # ids: (B, n + T)
+                x = x + table(ids[:, n - back : ids.size(1) - back])
+        return x
 
     def _rope_at(self, positions: slice | Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """The table's rows (T, D) or (B, 1, T, D), in the dtype and on the device of x."""

@@ -14,16 +14,24 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     """Replace the singular values of matrices (N, R, C) by about 1 (0.7 to 1.2).
 
     Newton-Schulz iteration with the quintic of Jordan et al. 2024 ("Muon: an optimizer for
-    hidden layers in neural networks").
+    hidden layers in neural networks"): x becomes (a + b g + c g^2) x with g = x x^T. All these
+    factors are polynomials in the first g, so they commute: the iteration runs on the small
+    square matrices alone, and x is multiplied once, at the end. For a matrix four times as wide
+    as high that takes half the operations.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.size(1) > matrices.size(2)
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        gram = x @ x.mT
-        poly = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        x = torch.baddbmm(x, poly, x, beta=a)
+    gram = x @ x.mT  # (N, m, m) with m = min(R, C)
+    identity = torch.eye(gram.size(1), dtype=x.dtype, device=x.device)
+    product = identity
+    for step in range(steps):
+        factor = a * identity + torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        product = factor @ product if step else factor
+        if step < steps - 1:
+            gram = factor @ gram @ factor
+    x = product @ x
     return x.mT if tall else x
 
 
@@ -87,8 +95,9 @@ def make_optimizers(
     model: nn.Module,
     *,
     optimizer: str = "muon",
-    learning_rate: float = 3e-3,
-    muon_learning_rate: float = 0.02,
+    learning_rate: float = 1e-2,
+    muon_learning_rate: float = 0.03,
+    muon_momentum: float = 0.9,
     betas: tuple[float, float] = (0.9, 0.95),
     weight_decay: float = 0.1,
 ) -> list[torch.optim.Optimizer]:
@@ -114,7 +123,8 @@ def make_optimizers(
     groups = [group for group in groups if group["params"]]
     optimizers: list[torch.optim.Optimizer] = []
     if hidden:
-        optimizers.append(Muon(hidden, lr=muon_learning_rate, weight_decay=weight_decay))
+        muon = Muon(hidden, muon_learning_rate, muon_momentum, weight_decay)
+        optimizers.append(muon)
     if groups:
         fused = all(w.device.type in ("cpu", "cuda") for w in rest)
         optimizers.append(torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=fused))
@@ -130,7 +140,7 @@ def schedule_factor(
     *,
     schedule: str = "wsd",
     warmup_steps: int = 0,
-    decay_fraction: float = 0.5,
+    decay_fraction: float = 1.0,
     min_factor: float = 0.0,
 ) -> float:
     """What the learning rate is multiplied by at `step` of `steps`.

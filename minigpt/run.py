@@ -44,6 +44,7 @@ class Run:
             optimizer=config.optimizer,
             learning_rate=config.learning_rate,
             muon_learning_rate=config.muon_learning_rate,
+            muon_momentum=config.muon_momentum,
             betas=config.betas,
             weight_decay=config.weight_decay,
         )

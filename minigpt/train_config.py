@@ -17,15 +17,17 @@ class TrainConfig:
     steps: int = 1_000  # updates of the weights
     batch_size: int = 12  # windows a batch
     grad_accumulation: int = 1  # batches an update
+    # The defaults are a recipe for few steps; what each part saves: benchmarks/time_to_loss.py.
     optimizer: str = "muon"  # "muon" (with AdamW for the rest) or "adamw"
-    learning_rate: float = 3e-3  # of AdamW
-    muon_learning_rate: float = 0.02
+    learning_rate: float = 1e-2  # of AdamW; high, as embeddings and head see little of each batch
+    muon_learning_rate: float = 0.03
+    muon_momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.1
     grad_clip: float | None = 1.0  # longest gradient, as one vector
     schedule: str = "wsd"  # "wsd" (warm up, stay, decay), "cosine" or "constant"
     warmup_steps: int = 0
-    decay_fraction: float = 0.5  # of all steps ("wsd")
+    decay_fraction: float = 1.0  # of all steps ("wsd"); 1: a straight line (2502.15938)
     min_factor: float = 0.0  # the rate's last value, as a part of its highest
     dtype: str = "float32"  # "float32", "bfloat16" (autocast), "auto": bfloat16 where it pays
     compile: bool = False  # torch.compile; needs a C++ compiler on CPUs
@@ -46,6 +48,7 @@ class TrainConfig:
         self._need_whole("seed", 0, MAX_SEED)
         for name in ("learning_rate", "muon_learning_rate"):
             self._need(name, 0 < getattr(self, name) < math.inf, "a number greater than 0")
+        self._need("muon_momentum", 0 <= self.muon_momentum < 1, "0 <= momentum < 1")
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more")
         self._need("decay_fraction", 0 <= self.decay_fraction <= 1, "0 to 1")
         self._need("min_factor", 0 <= self.min_factor <= 1, "0 to 1")

@@ -26,6 +26,8 @@ REFUSED = {
     "position": ["sinusoidal", 3],
     "norm_eps": [0.0, -1e-5, math.nan, math.inf, None, "1e-5"],
     "rope_theta": [0, -1.0, math.nan, math.inf, None, "10000"],
+    "n_gram": [0, -1, 2.0, True],
+    "embed_std": [0.0, -0.5, math.inf, None],
     "logit_softcap": [0.0, -5, math.nan, math.inf, "15"],
     "dropout": [-0.1, 1.0, 1.5, math.nan, "0.1", None],
     "qk_norm": ["yes", 1, None],

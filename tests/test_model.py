@@ -83,6 +83,10 @@ def plain_logits(model, row):
     """Logits (T, V) of one row of ids, token by token and head by head."""
     config, weights = model.config, model.state_dict()
     stream = [weights["wte.weight"][token] for token in row]
+    for back in range(1, config.n_gram):
+        earlier = [config.vocab_size] * back + list(row[:-back])
+        table = weights[f"wte_back.{back - 1}.weight"]
+        stream = [x + table[token] for x, token in zip(stream, earlier, strict=True)]
     if config.position == "learned":
         stream = [x + weights["wpe.weight"][t] for t, x in enumerate(stream)]
     for layer in range(config.n_layer):
@@ -159,9 +163,22 @@ def test_initial_weights_are_gpt2s():
 
 
 def test_zero_init_makes_every_block_the_identity():
-    model = GPT(GPTConfig.fast(vocab_size=50, logit_softcap=None))
+    model = GPT(GPTConfig.fast(vocab_size=50, n_gram=1))
     idx = random_ids(2, 7)
     torch.testing.assert_close(model(idx), model.head(model.ln_f(model.wte(idx))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_gram"), [({"vocab_size": 65}, 4), ({}, 2), ({"n_gram": 1}, 1)]
+)
+def test_the_fast_presets_inputs_are_no_smaller_than_what_blocks_add(changes, n_gram):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig.fast(**changes))
+    assert model.config.n_gram == n_gram == 1 + len(model.wte_back)
+    with torch.no_grad():
+        inputs = sum(table.weight[:60] for table in (model.wte, *model.wte_back))
+        assert inputs.std() == pytest.approx(0.5 * n_gram**0.5, rel=0.05)
+        assert model.lm_head.weight.std() == pytest.approx(0.02, rel=0.05)
 
 
 def test_softcap_bounds_the_logits():

@@ -166,7 +166,7 @@ def test_every_weight_has_its_optimizer(name, optimizer):
     assert found.keys() == dict(model.named_parameters()).keys()
     for weight, (kind, decay) in found.items():
         inside = weight.startswith("h.") and ".c_" in weight and weight.endswith(".weight")
-        matrix = inside or weight.split(".")[0] in ("wte", "wpe", "lm_head")
+        matrix = inside or weight.split(".")[0] in ("wte", "wte_back", "wpe", "lm_head")
         assert kind == ("Muon" if inside and optimizer == "muon" else "AdamW"), weight
         assert decay == (0.3 if matrix else 0.0), weight
 

@@ -42,15 +42,19 @@ class Recipe:
     measured_at: tuple[int, ...]  # steps
 
 
-SHAPE = {"block_size": 128, "n_layer": 2, "n_head": 4, "n_embd": 128, "logit_softcap": None}
+# What the recorded runs were made with, in full: a new default must not change an old record.
+SHAPE: dict[str, Any] = {"block_size": 128, "n_layer": 2, "n_head": 4, "n_embd": 128}
+SHAPE |= {"n_gram": 1, "embed_std": 0.02}
+OPTIMIZER: dict[str, Any] = {"learning_rate": 3e-3, "muon_learning_rate": 0.02}
+OPTIMIZER |= {"muon_momentum": 0.95, "decay_fraction": 0.5}
 LIVE = Recipe(  # half a minute of one thread
     model=SHAPE,
-    training={"steps": 250, "batch_size": 8},
+    training=OPTIMIZER | {"steps": 250, "batch_size": 8},
     measured_at=(0, 10, 20, 50, 100, 150, 200, 250),
 )
 LONG = Recipe(  # recorded: the same shape, read for longer, so with dropout
     model=SHAPE | {"dropout": 0.1},
-    training={"steps": 2_000, "batch_size": 8},
+    training=OPTIMIZER | {"steps": 2_000, "batch_size": 8},
     measured_at=(0, 10, 20, 50, 100, 200, 400, 800, 1_400, 2_000),
 )
 
