@@ -117,7 +117,7 @@ def generate(
     window = _Window(model, [T - size for size in sizes], use_cache, columns)
     done = torch.zeros(B, dtype=torch.bool, device=idx.device)
     written = torch.full((B,), max_new_tokens)
-    with evaluating(model):
+    with evaluating(model, inference=True):
         for column in range(T, columns):
             chosen = sample_next(
                 window.next_logits(rows[:, :column]),
@@ -209,7 +209,7 @@ def stream(
     kept = max((len(s) - 1 for s in stops), default=0)  # could be the start of a stop string
     held = ""
     for _ in range(max_new_tokens):
-        with evaluating(model):
+        with evaluating(model, inference=True):
             logits = window.next_logits(rows)
             chosen = sample_next(
                 logits[:, : tokenizer.vocab_size],  # a model's table may be larger than needed

@@ -68,7 +68,7 @@ class ScaledDotProduct(nn.Module):
         # is_causal is aligned to the top left, so it is right only if there are as many
         # queries as keys; one query alone may see every key.
         T, grouped = q.size(2), q.size(1) != k.size(1)
-        causal = mask is None and T == k.size(2) and T > 1
+        causal = T > 1 and mask is None and k.size(2) == T
         dropout = self.dropout if self.training else 0.0
         if grouped and T == 1:  # one query a head: a group's heads are queries of one product
             B, G, _, D = k.shape
@@ -173,6 +173,7 @@ class GPT(nn.Module):
             self.wpe = nn.Embedding(config.block_size, config.n_embd)
         self.h = nn.ModuleList([Block(config, layer) for layer in range(config.n_layer)])
         self.ln_f = make_norm(config)
+        self.lm_head: nn.Module | None = None  # tied: the token embedding is the head
         if not config.tie_head:
             self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self._rope: tuple[Tensor, Tensor] | None = None  # made when first needed
@@ -224,7 +225,8 @@ class GPT(nn.Module):
         self._check(idx, cache)
         T = idx.size(1)
         if cache is None:
-            positions, mask = slice(0, T), None
+            positions: slice | Tensor = slice(0, T)
+            mask = None
         else:
             positions, mask = cache.next_positions(T)  # index into tables; None or (..., T, S)
         x = self._embed(idx, cache)  # (B, T, C)
@@ -242,7 +244,7 @@ class GPT(nn.Module):
 
     def head(self, h: Tensor) -> Tensor:
         """Logits (..., V) from features h: (..., C)."""
-        logits = F.linear(h, self.wte.weight if self.config.tie_head else self.lm_head.weight)
+        logits = F.linear(h, self.wte.weight) if self.lm_head is None else self.lm_head(h)
         if (cap := self.config.logit_softcap) is not None:
             logits = cap * torch.tanh(logits / cap)
         return logits

@@ -13,16 +13,21 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode (no dropout) and no gradients inside; then each part's old mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+def evaluating(model: nn.Module, *, inference: bool = False) -> Iterator[None]:
+    """Evaluation mode (no dropout) and no gradients inside; then each part's old mode again.
+
+    `inference`: torch's inference mode, which costs less per operation; but tensors made inside
+    cannot take part in a later training step.
+    """
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
-        with torch.no_grad():
+        with torch.inference_mode() if inference else torch.no_grad():
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True
 
 
 @contextmanager
