@@ -1,8 +1,8 @@
 """Measuring in pairs: ours, peer, peer, ours, ..., so that a slow minute hits both alike.
 
 A module of rows offers `rows(settings: Settings) -> Iterator[Result]` and is named in
-`benchmarks.run.MODULES`. A short row is `measure(...).row(...)`; a long one measures by itself
-and fills a `Pairs` with its seconds, one of ours and one of the peer's for each pair. Wrap each
+`benchmarks.run.MODULES`. A short row is `measure(...).row(...)`; callables that time themselves
+go through `alternate`. A long row may also fill a `Pairs` with its own seconds. Wrap each
 row in `attempt`, so that one that fails does not take the later ones with it.
 """
 
@@ -22,7 +22,7 @@ class Settings:
     """What a run is told. Raises ValueError for values out of range."""
 
     threads: int = 1  # of torch, on both sides
-    pairs: int = 9  # measurements of each side
+    pairs: int = 7  # measurements of each side
     short: bool = False  # tiny models and few steps: tests the harness, measures nothing
 
     def __post_init__(self) -> None:
@@ -176,19 +176,28 @@ def measure(
     about `min_seconds`, as often on one side as on the other. Even pairs begin with ours, odd
     ones with the peer: ours, peer, peer, ours, ... Garbage is collected between measurements.
     """
-    if pairs < 1 or warmup < 1:
-        raise ValueError(f"pairs={pairs}, warmup={warmup}: both must be at least 1")
+    if warmup < 1:
+        raise ValueError(f"warmup={warmup}: must be at least 1, to know how long a call takes")
     for _ in range(warmup):
         slower = max(_seconds(ours, 1, clock), _seconds(theirs, 1, clock))
     calls = max(1, round(min_seconds / max(slower, 1e-9)))
+    return alternate(
+        lambda: _seconds(ours, calls, clock), lambda: _seconds(theirs, calls, clock), pairs
+    )
+
+
+def alternate(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> Pairs:
+    """As `measure`, for two callables that time themselves and return seconds."""
+    if pairs < 1:
+        raise ValueError(f"pairs={pairs}: must be at least 1")
     found = Pairs()
     for number in range(pairs):
         if number % 2 == 0:
-            found.ours.append(_seconds(ours, calls, clock))
-            found.theirs.append(_seconds(theirs, calls, clock))
+            found.ours.append(ours())
+            found.theirs.append(theirs())
         else:
-            found.theirs.append(_seconds(theirs, calls, clock))
-            found.ours.append(_seconds(ours, calls, clock))
+            found.theirs.append(theirs())
+            found.ours.append(ours())
     return found
 
 
