@@ -67,8 +67,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Line:
+    """What arithmetic predicts for the points of a curve."""
+
+    label: str  # how it was computed
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Curve:
-    """One panel of how cost grows: measured points, and the line that arithmetic predicts."""
+    """One panel of how cost grows: measured points beside predicted lines."""
 
     quantity: str  # what is on the vertical axis, for example "time of a training step"
     against: str  # what is on the horizontal axis, for example "parameters"
@@ -77,8 +85,7 @@ class Curve:
     y: tuple[float, ...]  # medians
     low: tuple[float, ...]  # the middle half of the measurements
     high: tuple[float, ...]
-    predicted: tuple[float, ...]
-    prediction: str  # how the line was computed
+    lines: tuple[Line, ...]
     threads: int
 
 
