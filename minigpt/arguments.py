@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 
 from .config import GPTConfig
+from .parallel import Processes
 from .train_config import MAX_SEED
 
 PRESETS = {"fast": GPTConfig.fast, "gpt2": GPTConfig.gpt2, "llama": GPTConfig.llama}
-Command = Callable[[argparse.Namespace], int]
+Command = Callable[[argparse.Namespace, Processes], int]
 
 
 def build_parser(**run: Command) -> argparse.ArgumentParser:
@@ -82,7 +83,11 @@ def build_parser(**run: Command) -> argparse.ArgumentParser:
     measure.add_argument("--stride", type=_positive, help="tokens a window moves; see token_losses")
 
     for command in (train, write, measure):
-        command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+        command.add_argument(
+            "--device",
+            default="auto",
+            help="auto (CUDA if it is there, else the CPU), cpu, cuda, cuda:1, mps",
+        )
     return parser
 
 

@@ -7,8 +7,9 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -18,7 +19,9 @@ from .config import GPTConfig
 from .data import load_text
 from .evaluate import bits_per_byte, count_bytes, perplexity, token_losses
 from .generate import stream
+from .hardware import choose_device, choose_dtype, choose_threads, in_words
 from .model import GPT
+from .parallel import Processes, ProcessLost, processes
 from .pretrained import load
 from .progress import Progress
 from .run_folder import RUN_FILE, refuse_other_folder
@@ -31,25 +34,38 @@ TOKENIZER_SAMPLE = 5_000_000  # characters of the training part that the vocabul
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 interrupted, 2 an error (one sentence)."""
+    """Run one command; returns the exit code: 0 done, 1 interrupted, 2 an error (one sentence).
+
+    Of several processes (torchrun) the first speaks, and of several errors the first is told.
+    """
+    try:
+        with processes() as group, open(os.devnull, "w") as nowhere, ExitStack() as silence:
+            if not group.main:
+                silence.enter_context(redirect_stdout(nowhere))
+            return _run(argv, group, sys.stderr if group.main else nowhere)
+    except KeyboardInterrupt:
+        return 1
+
+
+def _run(argv: Sequence[str] | None, group: Processes, usage: TextIO) -> int:
     parser = build_parser(train=_train, generate=_generate, evaluate=_evaluate)
-    arguments = parser.parse_args(argv)
+    with redirect_stderr(usage):
+        arguments = parser.parse_args(argv)
     for output in (sys.stdout, sys.stderr):
         if hasattr(output, "reconfigure"):
             output.reconfigure(errors="replace")  # a console that lacks a character shows "?"
     try:
-        code = int(arguments.run(arguments))
+        code = int(arguments.run(arguments, group))
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        return 1
     except BrokenPipeError:  # what read our output, say `head`, has enough of it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more at its end
         return 1
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         if (sentence := _explain(error, arguments)) is None:
             raise
-        print(f"minigpt: error: {sentence}", file=sys.stderr)
+        if group.first_to_fail():
+            print(f"minigpt: error: {sentence}", file=sys.stderr, flush=True)
         return 2
 
 
@@ -61,7 +77,7 @@ def _explain(error: Exception, a: argparse.Namespace) -> str | None:
         if full or "No space left" in text or "(os error 112)" in text:
             return f"{text}: the disk is full; free some space and run the same command again"
         return text
-    if isinstance(error, (ValueError, TrainingDiverged)):
+    if isinstance(error, (ValueError, TrainingDiverged, ProcessLost)):
         return text
     out_of_memory = (MemoryError, torch.OutOfMemoryError)
     if isinstance(error, out_of_memory) or "DefaultCPUAllocator" in text:
@@ -71,8 +87,9 @@ def _explain(error: Exception, a: argparse.Namespace) -> str | None:
     return None
 
 
-def _train(a: argparse.Namespace) -> int:
-    device, config = _device(a.device), _train_config(a)
+def _train(a: argparse.Namespace, group: Processes) -> int:
+    device, config = choose_device(a.device), _train_config(a)
+    threads = choose_threads()
     _model_config(a, a.vocab_size)  # what cannot be is refused before the vocabulary is learnt
     refuse_other_folder(Path(a.out))
     text = load_text(a.text)
@@ -81,10 +98,11 @@ def _train(a: argparse.Namespace) -> int:
     train, val = (torch.tensor(tokenizer.encode(part)) for part in (text[:cut], text[cut:]))
     _need_length(a, train, val)
     torch.manual_seed(a.seed)
-    model = GPT(_model_config(a, tokenizer.vocab_size)).to(device)
+    model = GPT(_model_config(a, tokenizer.vocab_size)).to(device[0])
+    print(in_words(device, threads, choose_dtype(a.dtype, device[0]), group.size))
     print(
-        f"{model.num_parameters():,} parameters on {device} ({torch.get_num_threads()} threads, "
-        f"{config.dtype}); {len(train):,} tokens to train on, {len(val):,} held out"
+        f"{model.num_parameters():,} parameters; {len(train):,} tokens to train on, "
+        f"{len(val):,} held out"
     )
     run_before = (Path(a.out) / RUN_FILE).exists()
     progress = _Announcing(a.out if run_before else None)
@@ -95,6 +113,8 @@ def _train(a: argparse.Namespace) -> int:
     if history.stopped == "interrupted":
         print(f"\ninterrupted after step {done}; the same command resumes it")
         return 1
+    if not group.main:  # process 0 tells the rest
+        return 0
     if progress.steps == 0:
         print(f"{a.out} holds this run, and it is finished ({done} steps)")
     if history.stopped == "early stop":
@@ -172,8 +192,9 @@ def _train_config(a: argparse.Namespace) -> TrainConfig:
     )
 
 
-def _generate(a: argparse.Namespace) -> int:
-    model, tokenizer = load(a.model, device=_device(a.device))
+def _generate(a: argparse.Namespace, group: Processes) -> int:
+    _alone(group)
+    model, tokenizer = load(a.model, device=choose_device(a.device)[0])
     if tokenizer is None:
         raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
     generator = torch.Generator().manual_seed(a.seed) if a.seed is not None else None
@@ -196,8 +217,9 @@ def _generate(a: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(a: argparse.Namespace) -> int:
-    model, tokenizer = load(a.model, device=_device(a.device))
+def _evaluate(a: argparse.Namespace, group: Processes) -> int:
+    _alone(group)
+    model, tokenizer = load(a.model, device=choose_device(a.device)[0])
     if tokenizer is None:
         raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
     ids = torch.tensor(tokenizer.encode(load_text(a.text)))
@@ -213,14 +235,8 @@ def _evaluate(a: argparse.Namespace) -> int:
     return 0
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":  # not MPS: its results were wrong too often to be chosen unasked
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.ones(1, device=name).item()
-    except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"--device {name} cannot be used here ({reason}): try --device cpu"
-        ) from None
-    return torch.device(name)
+def _alone(group: Processes) -> None:
+    """Get ready to compute in one process, with as many threads as there are cores."""
+    if group.size > 1:
+        raise ValueError("only `minigpt train` runs in several processes: leave torchrun out")
+    choose_threads()

@@ -23,12 +23,16 @@ from .checkpoint import (
 )
 from .model import GPT
 from .optim import make_optimizers
+from .parallel import Processes
 from .run_folder import checkpoint_path, checkpoints, open_run, prune, write_log
 from .train_config import History, TrainConfig, TrainingDiverged
 
 
 class Run:
-    """Optimizers, history and best weights of a run; saved to and restored from its folder."""
+    """Optimizers, history and best weights of a run; saved to and restored from its folder.
+
+    Every process of a run holds them all; process 0 alone writes to the folder.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,10 @@ class Run:
         folder: str | Path | None,
         tokenizer: AnyTokenizer | None,
         identity: dict[str, Any],
+        group: Processes,
     ) -> None:
         self.model, self.config, self.folder, self.tokenizer = model, config, folder, tokenizer
+        self.group = group
         self.optimizers = make_optimizers(
             model,
             optimizer=config.optimizer,
@@ -51,12 +57,17 @@ class Run:
         self.history = History()
         self.step = 0
         self.best: dict[str, Tensor] = {}
+        if group.any(identity != group.on_main(lambda: identity)):
+            raise ValueError(
+                f"the {group.size} processes were given different models, settings or data: give "
+                "all of them the same; each takes its rows of every batch"
+            )
         if folder is None:
             return
         if tokenizer is not None:
             check_vocabulary(model, tokenizer, folder)
-        if found := open_run(folder, identity):
-            self._restore(found)
+        if found := group.on_main(lambda: open_run(folder, identity)):
+            self._restore(found)  # in every process
         else:
             self.save()  # the weights at the start: whoever resumes may bring a changed model
 
@@ -80,15 +91,21 @@ class Run:
 
     def diverged(self, step: int, what: str) -> NoReturn:
         """Raise TrainingDiverged for the given step (counted from 1)."""
-        last = checkpoints(Path(self.folder)) if self.folder is not None else []
-        kept = f"the last good checkpoint is {last[-1]}" if last else "there is no checkpoint yet"
         raise TrainingDiverged(
-            f"step {step}: {what}; {kept}. Lower the learning rate (now "
+            f"step {step}: {what}; {self.kept()}. Lower the learning rate (now "
             f"{self.config.learning_rate}), or look for broken numbers in the data"
         )
 
+    def kept(self) -> str:
+        """Which checkpoint stands, in words."""
+        last = checkpoints(Path(self.folder)) if self.folder is not None else []
+        return f"the last good checkpoint is {last[-1]}" if last else "there is no checkpoint yet"
+
     def save(self) -> None:
         """Write the log and a checkpoint of this step, and delete the oldest."""
+        self.group.on_main(self._save)
+
+    def _save(self) -> None:
         if not all(bool(torch.isfinite(w).all()) for w in self.model.parameters()):
             self.diverged(self.step, "a weight is no longer a number")
         if self.folder is None:

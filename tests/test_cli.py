@@ -69,12 +69,14 @@ def test_a_run_from_beginning_to_end(tmp_path, text, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
-    assert re.match(r"11,\d{3} parameters on \w+ \(\d threads, float32\); [\d,]+ tokens", lines[0])
-    assert [line[:8] for line in lines[1:3]] == ["step 2/4", "step 4/4"]
+    hardware = r"\w+ \(.+\), \d threads? \(.+\), float32 \(--dtype float32\), 1 process$"
+    assert re.match(hardware, lines[0])
+    assert re.match(r"11,\d{3} parameters; [\d,]+ tokens to train on", lines[1])
+    assert [line[:8] for line in lines[2:4]] == ["step 2/4", "step 4/4"]
     for word in ("loss ≈", "held-out ≈", "tokens/s", "left"):
-        assert word in lines[1]
-    assert re.match(r"held-out loss \d\.\d{3} nats per token, \d\.\d{3} bits per byte", lines[3])
-    assert "minigpt generate --model" in lines[4]
+        assert word in lines[2]
+    assert re.match(r"held-out loss \d\.\d{3} nats per token, \d\.\d{3} bits per byte", lines[4])
+    assert "minigpt generate --model" in lines[5]
     model, tokenizer = load(tmp_path / "run")
     assert tokenizer.decode(tokenizer.encode(TEXT)) == TEXT
     assert model.config.n_embd == 16
