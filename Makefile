@@ -14,6 +14,7 @@ PY := $(VENV)/$(BIN)/python
 PIP_ARGS ?=
 LAB_ARGS ?=
 TEST_ARGS ?=
+BENCH_ARGS ?=
 WORKERS ?= 2
 THREADS ?= 1
 
@@ -35,13 +36,14 @@ help:
 	@echo "make test    set up everything and run all tests"
 	@echo "make test-notebooks   the notebooks alone, with THREADS=1 or more threads"
 	@echo "make build   build the notebooks from lessons/"
-	@echo "make bench   run the benchmarks"
+	@echo "make bench   measure speed against peers: a table, benchmarks/results/ (25 minutes)"
 	@echo "make clean   remove .venv, caches and build products (training runs stay)"
 	@echo
 	@echo "Settings:    PYTHON=python3.12   which Python makes the environment (3.11 or newer)"
 	@echo "             PIP_ARGS=...        passed to pip, for example for an index of your own"
 	@echo "             LAB_ARGS=...        passed to JupyterLab, for example --no-browser"
 	@echo "             TEST_ARGS=...       passed to pytest, for example -k tokenizer"
+	@echo "             BENCH_ARGS=...      passed to the benchmarks, for example step_time"
 
 # $(call install,EXTRAS): makes or completes the environment. The file .installing stands in it
 # while pip works; if it is found at the start, the last attempt was cut off, and all begins anew.
@@ -96,8 +98,7 @@ build: $(VENV)/.ready-lab
 	@"$(PY)" -m lessons build
 
 bench: $(VENV)/.ready-test
-	@if [ -d benchmarks ]; then "$(PY)" -m benchmarks; else \
-	  echo "There are no benchmarks yet." >&2; exit 2; fi
+	@OMP_NUM_THREADS=$(THREADS) "$(PY)" -m benchmarks --threads $(THREADS) $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv build dist minigpt.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from lessons.figures import COLORS
@@ -120,14 +121,16 @@ def _growth(axis: Axes, curve: Curve) -> None:
     axis.grid(alpha=0.3)
 
 
-def _legend(part: object, axes: Sequence[Axes]) -> None:
+def _legend(part: SubFigure, axes: Sequence[Axes]) -> None:
     """One legend for all panels: each label once."""
-    found = {}
+    found: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault((label, handle.get_label()), (handle, label))
-    handles, labels = zip(*found.values(), strict=True)
-    part.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9, frameon=False)  # type: ignore[attr-defined]
+            found.setdefault(label, handle)
+    part.legend(
+        list(found.values()), list(found), loc="outside lower center", ncols=2, fontsize=9,
+        frameon=False,
+    )  # fmt: skip
 
 
 def _short(value: float, _: object) -> str:

@@ -1,7 +1,7 @@
-"""One point of growth, in a process of its own: `python -m benchmarks.point '{"n_embd": 128, ...}'`.
+"""One point of growth, in a process of its own: `python -m benchmarks.point JSON`.
 
-Prints one JSON object: seconds of training steps and of decoded tokens, peak memory, and the
-machine's rates, measured in the same process.
+JSON holds the arguments of `measure_point`. Prints one JSON object: seconds of training steps and
+of decoded tokens, peak memory, and the machine's rates, measured in the same process.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
     try:
-        pairs = args.pairs or (2 if args.short else Settings.pairs)
+        pairs = args.pairs
+        if pairs is None:
+            pairs = 2 if args.short else Settings.pairs
         settings = Settings(threads=args.threads, pairs=pairs, short=args.short)
     except ValueError as error:
         parser.error(str(error))
