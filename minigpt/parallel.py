@@ -6,8 +6,8 @@ DistributedDataParallel averages the gradients, so all processes hold the same w
 
 from __future__ import annotations
 
+import atexit
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -138,20 +138,20 @@ class Processes:
             return True
 
 
-_current: Processes | None = None
-_joined = 0
+_joined: Processes | None = None
 
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """The processes that torchrun has started, joined inside the block; else this one alone.
+    """The processes that torchrun has started, joined at the first call; else this one alone.
 
-    A group that the caller has made with torch.distributed is used as it is. After an error, end
-    the process: its connections to the others close for certain only then.
+    A group that the caller has made with torch.distributed is used as it is. The processes stay
+    joined until they end: a group of gloo that is destroyed while one of its threads still ends
+    can wait for that thread for ever (seen with torch 2.13).
     """
-    global _current, _joined
-    if _current is not None:
-        yield _current
+    global _joined
+    if _joined is not None:
+        yield _joined
     elif not dist.is_available():
         yield Processes()
     elif dist.is_initialized():
@@ -159,24 +159,16 @@ def processes() -> Iterator[Processes]:
     elif not dist.is_torchelastic_launched() or os.environ.get("WORLD_SIZE", "1") == "1":
         yield Processes()
     else:
-        from torch.distributed.distributed_c10d import PrefixStore
         from torch.distributed.rendezvous import rendezvous
 
         store, rank, size = next(iter(rendezvous("env://")))
-        store = PrefixStore(f"minigpt-{_joined}", store)  # a later group must not meet it
-        _joined += 1
-        hook = (
-            sys.excepthook
-        )  # torch.distributed puts one of its own over it, and another each time
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
         backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-        _current = Processes(rank, size, store)
-        try:
-            yield _current
-        finally:
-            _current, sys.excepthook = None, hook
-            dist.destroy_process_group()
+        if gpus:
+            atexit.register(dist.destroy_process_group)  # NCCL asks for it
+        _joined = Processes(rank, size, store)
+        yield _joined
 
 
 def _exchange_device() -> torch.device:
