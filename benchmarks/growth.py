@@ -38,6 +38,7 @@ SWEEPS: dict[str, list[dict[str, int]]] = {
 SHORT = {"n_layer": 1, "n_embd": 32, "length": 8, "batch": 2}
 SHORT_SWEEPS = {"batch": [{"batch": 1}, {"batch": 2}]}
 TITLES = {"context": "context (tokens)", "batch": "batch (rows)"}
+OPERATIONS = "predicted: operations, at a big matrix product's rate"
 
 Point = dict[str, Any]
 
@@ -91,9 +92,7 @@ def measured(setting: dict[str, int], settings: Settings) -> Point:
 def step_time(against: str, points: list[Point], settings: Settings) -> Curve:
     rate = statistics.median(point["flops_per_second"] for point in points)
     work = [training_flops(p["config"], p["batch"], p["length"]) for p in points]
-    line = Line(
-        "6 N D + attention, at the rate of a big product", tuple(1000 * w / rate for w in work)
-    )
+    line = Line(OPERATIONS, tuple(1000 * w / rate for w in work))
     samples = [[1000 * s for s in point["step_seconds"]] for point in points]
     return _curve("time of a training step", against, "ms", points, samples, [line], settings)
 
@@ -103,7 +102,7 @@ def memory(against: str, points: list[Point], settings: Settings) -> Curve:
         training_bytes(p["config"], p["parameters"], p["batch"], p["length"]) / 2**20
         for p in points
     ]
-    line = Line("weights, moments, and gradients or activations", tuple(needed))
+    line = Line("predicted: bytes to hold", tuple(needed))
     samples = [[point["peak_bytes"] / 2**20] for point in points]
     return _curve("peak memory of a step", against, "MiB", points, samples, [line], settings)
 
@@ -114,8 +113,11 @@ def token_time(against: str, points: list[Point], settings: Settings) -> Curve:
     work = [decoding_flops(p["config"], p["batch"], p["length"]) for p in points]
     read = [decoding_bytes(p["config"], p["batch"], p["length"]) for p in points]
     lines = [
-        Line("2 N + attention, at the rate of a big product", tuple(1000 * w / rate for w in work)),
-        Line("reading weights, keys and values", tuple(1000 * b / stream for b in read)),
+        Line(OPERATIONS, tuple(1000 * w / rate for w in work)),
+        Line(
+            "predicted: bytes to read, at a matrix-vector product's rate",
+            tuple(1000 * b / stream for b in read),
+        ),
     ]
     samples = [[1000 * s for s in point["token_seconds"]] for point in points]
     return _curve("time of a decoded token", against, "ms", points, samples, lines, settings)

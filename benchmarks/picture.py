@@ -20,7 +20,7 @@ from .pairs import Curve, Failed, Result, Row
 
 WIDTH, ROW, PANEL = 10.0, 0.34, 2.6  # inches
 COLUMNS = 3  # panels beside one another
-LINES = (("orange", "--"), ("green", ":"))
+LINES = (("orange", "--"), ("green", ":"), ("purple", "-."))  # for labels, in turn
 
 
 def draw(path: Path, results: Sequence[tuple[str, Result]]) -> None:
@@ -44,8 +44,9 @@ def draw(path: Path, results: Sequence[tuple[str, Result]]) -> None:
         axes = parts[1, 0].subplots(growth_rows, min(COLUMNS, len(curves)), squeeze=False)
         for axis in axes.flat[len(curves) :]:
             axis.remove()
+        labels = list(dict.fromkeys(line.label for curve in curves for line in curve.lines))
         for axis, curve in zip(axes.flat, _by_quantity(curves), strict=False):
-            _growth(axis, curve)
+            _growth(axis, curve, labels)
         _legend(parts[1, 0], axes.flat[: len(curves)])
     _save(figure, path)
 
@@ -101,10 +102,11 @@ def _by_quantity(curves: list[Curve]) -> list[Curve]:
     return sorted(curves, key=lambda curve: order.index(curve.quantity))
 
 
-def _growth(axis: Axes, curve: Curve) -> None:
+def _growth(axis: Axes, curve: Curve, labels: list[str]) -> None:
     below = [y - low for y, low in zip(curve.y, curve.low, strict=True)]
     above = [high - y for y, high in zip(curve.y, curve.high, strict=True)]
-    for line, (color, style) in zip(curve.lines, LINES, strict=False):
+    for line in curve.lines:
+        color, style = LINES[labels.index(line.label) % len(LINES)]
         axis.plot(curve.x, line.y, style, color=COLORS[color], linewidth=2, label=line.label)
     axis.errorbar(
         curve.x, curve.y, yerr=[below, above], fmt="o", color=COLORS["blue"], markersize=5,
@@ -112,6 +114,9 @@ def _growth(axis: Axes, curve: Curve) -> None:
     )  # fmt: skip
     axis.set_xscale("log")
     axis.set_yscale("log")
+    if max(curve.x) < 100 * min(curve.x):  # doublings: a tick at each
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(curve.x)
     for ticks in (axis.xaxis, axis.yaxis):
         ticks.set_minor_formatter(NullFormatter())
         ticks.set_major_formatter(FuncFormatter(_short))
@@ -134,9 +139,9 @@ def _legend(part: SubFigure, axes: Sequence[Axes]) -> None:
 
 
 def _short(value: float, _: object) -> str:
-    """1,000,000 as 1 M, 1,000 as 1 k."""
+    """1,000,000 as 1 M, 10,000 as 10 k."""
     for size, letter in ((1e6, " M"), (1e3, " k")):
-        if value >= size:
+        if value >= size and value % size == 0:
             return f"{value / size:g}{letter}"
     return f"{value:g}"
 

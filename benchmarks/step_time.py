@@ -49,11 +49,11 @@ def rows(settings: Settings) -> Iterator[Result]:
                 yield Skipped(f"training step in bfloat16, {size}", reason)
                 continue
             for name, optimizer in (("gpt2", "adamw"), ("fast", "adamw"), ("fast", "muon")):
-                what = f"training step, {name} preset, {_shown(optimizer)}, {size}"
+                what = f"training step, {name}, {_shown(optimizer)}, {size}"
                 row = partial(against_peer, what, name, optimizer, size, dtype, settings)
                 yield attempt(what, row)
         for own in (False, True):
-            what = f"training step's share of matrix products, gpt2 preset, {size}"
+            what = f"step's share of the machine's rate, gpt2, {size}"
             yield attempt(what, partial(share, what, size, own, settings))
 
 
@@ -105,7 +105,7 @@ def share(what: str, size: str, own: bool, settings: Settings) -> Row:
     found = alternate(lambda: ours(steps), lambda: theirs(calls), settings.pairs)
     return found.row(
         what,
-        "products of the step's shapes" if own else f"{side} x {side} product",
+        "matrix products of its shapes" if own else f"a {side} x {side} matrix product",
         settings,
         unit="GFLOP/s",
         amount=training_flops(config, batch, length) / 1e9,
