@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .cache import KVCache
+from .compiled import compiled_step, decoding_step
 from .model import GPT
 from .modes import evaluating
 from .tokenizer import END
@@ -85,13 +86,16 @@ def generate(
     lengths: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     use_cache: bool = True,
+    compile: bool = False,
 ) -> Tensor:
     """Continue each row of idx: (B, T) by up to `max_new_tokens` = n; returns (B, T + n).
 
     Prompts of unequal length are padded on the right, with `lengths[b]` real tokens in row b.
     Row b of the result is its prompt, what was written, and then `pad_id`. A row ends after
-    `eos_id`. `pad_id` defaults to `eos_id`. Sampling settings: see `sample_next`. Raises
-    ValueError for input out of range.
+    `eos_id`. `pad_id` defaults to `eos_id`. Sampling settings: see `sample_next`. `compile` has
+    PyTorch compile the step of one token: some seconds to a minute at the first call, faster from
+    then on; it needs a C++ compiler. Raises ValueError for input out of range, and RuntimeError
+    if the step cannot be compiled.
     """
     _check_sampling(temperature, top_k, top_p)
     if idx.dim() != 2 or idx.numel() == 0:
@@ -114,7 +118,7 @@ def generate(
     rows = idx.new_zeros(B, columns)
     for row, prompt, size in zip(rows, idx, sizes, strict=True):
         row[T - size : T] = prompt[:size]
-    window = _Window(model, [T - size for size in sizes], use_cache, columns)
+    window = _Window(model, [T - size for size in sizes], use_cache, columns, compile)
     done = torch.zeros(B, dtype=torch.bool, device=idx.device)
     written = torch.full((B,), max_new_tokens)
     with evaluating(model, inference=True):
@@ -144,9 +148,18 @@ class _Window:
     """Feeds a growing text to the model: new tokens only, or all of the window when it moved."""
 
     def __init__(
-        self, model: GPT, padding: list[int], use_cache: bool, columns: int | None = None
+        self,
+        model: GPT,
+        padding: list[int],
+        use_cache: bool,
+        columns: int | None = None,
+        compile: bool = False,
     ) -> None:
+        if compile and not use_cache:
+            raise ValueError("compile=True is for decoding with the cache: leave use_cache=True")
         self.model, self.use_cache = model, use_cache
+        self.read = decoding_step(model)  # a prompt, or a window that moved
+        self.step = compiled_step(model) if compile else self.read  # one token a row
         self.starts = padding  # column at which each row's window begins
         self.columns = columns  # how long the text will be at most, if known
         self.cache: KVCache | None = None
@@ -167,10 +180,8 @@ class _Window:
                 [start - first for start in self.starts],
                 room if self.use_cache else fresh.size(1),
             )
-        else:
-            fresh = rows[:, -1:]
-        features = self.model.features(fresh, self.cache)  # (B, T, C)
-        return self.model.head(features[:, -1])
+            return self.read(fresh, self.cache)
+        return self.step(rows[:, -1:], self.cache)
 
 
 def stream(
@@ -185,6 +196,7 @@ def stream(
     top_p: float | None = None,
     generator: torch.Generator | None = None,
     use_cache: bool = True,
+    compile: bool = False,
 ) -> Iterator[str]:
     """Yield the continuation of a prompt piece by piece, as it is written.
 
@@ -204,7 +216,7 @@ def stream(
             raise ValueError("the prompt is empty: give at least one character to continue")
         ids = [end]
     rows = torch.tensor([ids], device=model.device)
-    window = _Window(model, [0], use_cache, len(ids) + max_new_tokens)
+    window = _Window(model, [0], use_cache, len(ids) + max_new_tokens, compile)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     kept = max((len(s) - 1 for s in stops), default=0)  # could be the start of a stop string
     held = ""
