@@ -58,6 +58,8 @@ def _compile(model: GPT) -> Step:
     def step(ids: Tensor, cache: KVCache) -> Tensor:
         if cache.length + 1 == cache.room:  # the shape of a full cache would compile anew
             return plain(ids, cache)
+        # A view's strides are sizes of the text that it is cut from: they would compile anew.
+        ids = ids.clone(memory_format=torch.contiguous_format)
         try:
             return fast(ids, cache)
         except RuntimeError as error:

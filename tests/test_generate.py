@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -104,6 +105,47 @@ def test_in_bfloat16():
     model = random_model(CONFIGS["rmsnorm-swiglu-rope"]).to(torch.bfloat16)
     found = generate(model, random_ids(2, 5), 2 * BLOCK, lengths=[5, 2], pad_id=0, top_k=5)
     assert found.shape == (2, 5 + 2 * BLOCK)
+
+
+# --- compiled -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++"))), reason="there is no C++ compiler"
+)
+def test_compiled_equals_eager_and_compiles_once_for_all_lengths():
+    config = CONFIGS["rmsnorm-swiglu-rope"]
+    model, idx = random_model(config), random_ids(1, 3)
+    counters = torch._dynamo.utils.counters["stats"]
+    before = counters["unique_graphs"]
+    for count in (5, 3 * BLOCK):  # also until the window has moved more than once
+        found = generate(model, idx, count, temperature=0, compile=True)
+        assert found.tolist() == [written_alone(model, idx[0].tolist(), count)]
+    assert counters["unique_graphs"] == before + 1
+    with torch.no_grad():
+        model.h[0].attn.c_attn.weight.mul_(-1)  # what was compiled must not hold old weights
+    found = generate(model, idx, 9, temperature=0, compile=True)
+    assert found.tolist() == [written_alone(model, idx[0].tolist(), 9)]
+
+
+def test_without_a_compiler_compiled_decoding_says_so(monkeypatch):
+    from torch._inductor import config, cpp_builder
+
+    def none(*_):
+        raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx")
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    monkeypatch.setattr(config, "force_disable_caches", True)
+    model = random_model(CONFIGS["layernorm-gelu-learned"])
+    with pytest.raises(RuntimeError, match=r"could not be compiled.*C\+\+ compiler.*compile=True"):
+        generate(model, random_ids(1, 3), 3, compile=True)
+
+
+def test_compiled_needs_the_cache():
+    model = random_model(CONFIGS["layernorm-gelu-learned"])
+    with pytest.raises(ValueError, match="use_cache=True"):
+        generate(model, random_ids(1, 3), 3, compile=True, use_cache=False)
 
 
 # --- ends and fillings --------------------------------------------------------------------------
