@@ -70,7 +70,7 @@ def measured(setting: dict[str, int], settings: Settings) -> Point:
         "length": setting["length"],
         "batch": setting["batch"],
         "threads": settings.threads,
-        "steps": 3 if settings.short else 8,
+        "steps": 3 if settings.short else 6,
         "side": 64 if settings.short else SQUARE,
     }
     ran = subprocess.run(
