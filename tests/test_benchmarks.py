@@ -36,7 +36,9 @@ class FakeClock:
 
 
 @pytest.fixture(autouse=True)
-def same_threads():
+def nothing_lasts(monkeypatch, tmp_path):
+    """Neither the stored results nor torch's number of threads change by a test."""
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results")
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -172,13 +174,15 @@ def test_wrong_arguments_are_refused(arguments, capsys):
     assert capsys.readouterr().err
 
 
-def test_a_part_of_the_rows_does_not_replace_the_stored_results(monkeypatch, tmp_path, capsys):
+def test_a_part_of_the_rows_does_not_replace_the_stored_results(monkeypatch, capsys):
     fake_module(monkeypatch, lambda settings: iter([a_row()]))
-    monkeypatch.setattr(run, "RESULTS", tmp_path)
     assert run.main(["--short"]) == 0
-    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(run, "MODULES", ("step_time", "growth"))
+    assert run.main(["step_time"]) == 0
+    assert not run.RESULTS.exists()
+    monkeypatch.setattr(run, "MODULES", ("step_time",))
     assert run.main([]) == 0  # all rows, not short
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["bench.json", "bench.png"]
+    assert sorted(file.name for file in run.RESULTS.iterdir()) == ["bench.json", "bench.png"]
 
 
 def test_table_lines_up():
