@@ -72,7 +72,8 @@ def _ratios(axis: Axes, rows: list[Row], failures: int) -> None:
     axis.set_xscale("log", base=2)
     values = [v for row in rows for v in (row.low, row.high, row.target or row.ratio, 1.0)]
     axis.set_xlim(min(values) / 1.15, max(values) * 1.15)
-    axis.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0, 1.5)))
+    wide = max(values) > 12 * min(values)  # no room then for labels between the powers
+    axis.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0,) if wide else (1.0, 1.5)))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.set_ylim(len(rows) - 0.4, -0.6)
@@ -117,6 +118,9 @@ def _growth(axis: Axes, curve: Curve, labels: list[str]) -> None:
     if max(curve.x) < 100 * min(curve.x):  # doublings: a tick at each
         axis.set_xscale("log", base=2)
         axis.set_xticks(curve.x)
+    heights = [*curve.y, *(y for line in curve.lines for y in line.y)]
+    if max(heights) < 20 * min(heights):  # hardly a power of ten: label more
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     for ticks in (axis.xaxis, axis.yaxis):
         ticks.set_minor_formatter(NullFormatter())
         ticks.set_major_formatter(FuncFormatter(_short))
@@ -143,7 +147,7 @@ def _short(value: float, _: object) -> str:
     for size, letter in ((1e6, " M"), (1e3, " k")):
         if value >= size and value % size == 0:
             return f"{value / size:g}{letter}"
-    return f"{value:g}"
+    return f"{value:.6g}"
 
 
 def _save(figure: Figure, path: Path) -> None:
