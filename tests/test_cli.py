@@ -71,7 +71,7 @@ def test_a_run_from_beginning_to_end(tmp_path, text, capsys):
     lines = out.splitlines()
     hardware = r"\w+ \(.+\), \d threads? \(.+\), float32 \(--dtype float32\), 1 process$"
     assert re.match(hardware, lines[0])
-    assert re.match(r"11,\d{3} parameters; [\d,]+ tokens to train on", lines[1])
+    assert re.match(r"16,\d{3} parameters; [\d,]+ tokens to train on", lines[1])
     assert [line[:8] for line in lines[2:4]] == ["step 2/4", "step 4/4"]
     for word in ("loss ≈", "held-out ≈", "tokens/s", "left"):
         assert word in lines[2]
