@@ -20,7 +20,10 @@ from minigpt.quantize import quantize_int8
 from .pairs import Result, Settings, alternate, attempt
 
 PEER = "transformers.generate"
-SHAPES = {"1 M": {"n_layer": 4, "n_embd": 128}, "4 M": {"n_layer": 5, "n_embd": 256}}
+SHAPES: dict[str, dict[str, Any]] = {
+    "1 M": {"n_layer": 4, "n_embd": 128},
+    "4 M": {"n_layer": 5, "n_embd": 256},
+}
 Writer = Callable[[int], Tensor]
 
 
@@ -47,8 +50,8 @@ def rows(settings: Settings) -> Iterator[Result]:
         pair = writers(ours, theirs, batch, prompt)
         yield from both(name, pair, settings, count, batch, "bfloat16", 1.3)
         pair = writers(small, theirs, batch, prompt)
-        target = 2.5 if batch == 1 else None
-        yield from both(f"{name}, int8", pair, settings, count, batch, "int8 / bfloat16", target)
+        least = 2.5 if batch == 1 else None
+        yield from both(f"{name}, int8", pair, settings, count, batch, "int8 / bfloat16", least)
 
 
 def both(
@@ -65,15 +68,18 @@ def both(
         writer(2 + count)
 
     def steps() -> Any:
-        pairs = alternate(*(lambda w=writer: step_seconds(w, count) for writer in pair),
-                          settings.pairs)  # fmt: skip
+        pairs = alternate(
+            lambda: step_seconds(pair[0], count),
+            lambda: step_seconds(pair[1], count),
+            settings.pairs,
+        )
         return pairs.row(
             f"decoding {name}", PEER, settings, unit="tokens/s", dtype=dtype, amount=batch,
             target=target,
         )  # fmt: skip
 
     def prefill() -> Any:
-        pairs = alternate(*(lambda w=writer: seconds(w, 1) for writer in pair), settings.pairs)
+        pairs = alternate(lambda: seconds(pair[0], 1), lambda: seconds(pair[1], 1), settings.pairs)
         return pairs.row(f"prefill {name}", PEER, settings, unit="ms", dtype=dtype)
 
     yield attempt(f"decoding {name}", steps)

@@ -8,6 +8,7 @@ make by default. A measurement covers the updates alone: drawing the data is lef
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -52,6 +53,12 @@ def rows(settings: Settings) -> Iterator[Result]:
                 what = f"training step, {name}, {_shown(optimizer)}, {size}"
                 row = partial(against_peer, what, name, optimizer, size, dtype, settings)
                 yield attempt(what, row)
+            what = f"training step, gpt2, AdamW, compiled, {size}"
+            if shutil.which("c++") is None:
+                yield Skipped(what, "there is no C++ compiler")
+            elif not settings.short:
+                row = partial(against_peer, what, "gpt2", "adamw", size, dtype, settings)
+                yield attempt(what, partial(row, compiled=True))
         for own in (False, True):
             what = f"step's share of the machine's rate, gpt2, {size}"
             yield attempt(what, partial(share, what, size, own, settings))
@@ -63,12 +70,18 @@ def make_config(preset: str, size: str, settings: Settings) -> GPTConfig:
 
 
 def against_peer(
-    what: str, preset: str, optimizer: str, size: str, dtype: str, settings: Settings
+    what: str,
+    preset: str,
+    optimizer: str,
+    size: str,
+    dtype: str,
+    settings: Settings,
+    compiled: bool = False,
 ) -> Row:
     """Tokens per second of one preset and optimizer against the peer with AdamW."""
     config = make_config(preset, size, settings)
     batches = make_batches(config)
-    ours = Ours(config, optimizer, dtype, batches)
+    ours = Ours(config, optimizer, dtype, batches, compiled)
     theirs = Peer(make_config("gpt2", size, settings), dtype, batches)
     steps = _steps(settings, ours, theirs)
     found = alternate(lambda: ours(steps), lambda: theirs(steps), settings.pairs)
@@ -124,16 +137,25 @@ def make_batches(config: GPTConfig, count: int = 8) -> list[Batch]:
 class Ours:
     """`minigpt.fit`; a call takes so many steps and returns the mean seconds of one."""
 
-    def __init__(self, config: GPTConfig, optimizer: str, dtype: str, batches: list[Batch]) -> None:
+    def __init__(
+        self,
+        config: GPTConfig,
+        optimizer: str,
+        dtype: str,
+        batches: list[Batch],
+        compiled: bool = False,
+    ) -> None:
         torch.manual_seed(0)
         self.model = GPT(config)
         self.batches, self.optimizer, self.dtype = batches, optimizer, dtype
+        self.compiled = compiled
 
     def __call__(self, steps: int) -> float:
         config = TrainConfig(
             steps=steps + 1,  # the first makes the optimizer's state, and is left out
             optimizer=self.optimizer,
             dtype=self.dtype,
+            compile=self.compiled,
             schedule="constant",
             eval_interval=steps + 1,
             checkpoint_interval=steps + 1,

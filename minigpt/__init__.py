@@ -7,6 +7,7 @@ from .evaluate import score_choices, sequence_logprob
 from .generate import generate, generate_text, sample_next, stream
 from .model import GPT
 from .pretrained import load
+from .quantize import quantize_int8
 from .tokenizer import BPETokenizer, CharTokenizer
 from .train import fit
 from .train_config import History, TrainConfig
@@ -25,6 +26,7 @@ __all__ = [
     "generate_text",
     "load",
     "load_checkpoint",
+    "quantize_int8",
     "sample_next",
     "save_checkpoint",
     "score_choices",

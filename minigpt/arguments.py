@@ -73,6 +73,8 @@ def build_parser(**run: Command) -> argparse.ArgumentParser:
     write.add_argument("--top-p", type=float, help="draw from the likeliest tokens that hold p")
     write.add_argument("--stop", action="append", help="stop before this text; may be repeated")
     write.add_argument("--seed", type=_seed, help="the same seed draws the same text")
+    write.add_argument("--int8", action="store_true", help="weights of 8 bits: faster on a CPU")
+    write.add_argument("--compile", action="store_true", help="torch.compile: for long texts")
 
     measure = commands.add_parser(
         "evaluate", formatter_class=defaults, help="a model's loss on a text file"

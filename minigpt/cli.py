@@ -24,6 +24,7 @@ from .model import GPT
 from .parallel import Processes, ProcessLost, processes
 from .pretrained import load
 from .progress import Progress
+from .quantize import quantize_int8
 from .run_folder import RUN_FILE, refuse_other_folder
 from .tokenizer import BPETokenizer, CharTokenizer
 from .train import fit
@@ -82,6 +83,8 @@ def _explain(error: Exception, a: argparse.Namespace) -> str | None:
     out_of_memory = (MemoryError, torch.OutOfMemoryError)
     if isinstance(error, out_of_memory) or "DefaultCPUAllocator" in text:
         return "the memory is not enough: choose a smaller --batch-size, --block-size or model"
+    if getattr(a, "compile", False) and "could not be compiled" in text:
+        return text
     if getattr(a, "compile", False) and type(error).__module__.startswith("torch._"):
         return f"--compile failed ({text.splitlines()[0]}): install a C++ compiler, or leave it out"
     return None
@@ -197,6 +200,8 @@ def _generate(a: argparse.Namespace, group: Processes) -> int:
     model, tokenizer = load(a.model, device=choose_device(a.device)[0])
     if tokenizer is None:
         raise ValueError(f"{a.model} holds no tokenizer: text cannot be turned into tokens")
+    if a.int8:
+        model = quantize_int8(model)
     generator = torch.Generator().manual_seed(a.seed) if a.seed is not None else None
     pieces = stream(
         model,
@@ -207,6 +212,7 @@ def _generate(a: argparse.Namespace, group: Processes) -> int:
         temperature=a.temperature,
         top_k=a.top_k,
         top_p=a.top_p,
+        compile=a.compile,
         generator=generator,
     )
     first = next(pieces, "")  # errors come before anything is written

@@ -23,6 +23,7 @@ from minigpt import GPT, CharTokenizer, cli, load, load_checkpoint, save_checkpo
 from minigpt import train as training
 from minigpt.arguments import build_parser
 from minigpt.cli import main
+from minigpt.quantize import quantize_int8 as quantize
 from minigpt.run_folder import newest_checkpoint
 
 OPTIONS = f"{NARROW} --steps 4 --checkpoint-interval 2 --eval-interval 2".split()
@@ -532,6 +533,16 @@ def test_number_of_tokens_and_stop_text(run, capsys):
     assert cut == whole[: whole.index(stop, len("the cat"))]
 
 
+def test_weights_of_8_bits_write_much_the_same(run, capsys, monkeypatch):
+    made = []
+    monkeypatch.setattr(cli, "quantize_int8", lambda model: made.append(model) or quantize(model))
+    whole = generated(capsys, run, "--temperature", "0")
+    assert not made
+    small = generated(capsys, run, "--temperature", "0", "--int8")
+    assert len(made) == 1
+    assert small[:8] == whole[:8]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -543,6 +554,7 @@ def test_number_of_tokens_and_stop_text(run, capsys):
         (["--prompt", ""], "prompt is empty"),
         (["--prompt", "\udcff"], "is half of a surrogate pair"),
         (["--device", "cuda:99"], "try --device cpu"),
+        (["--int8", "--compile"], "an int8 model cannot be compiled"),
     ],
 )
 def test_settings_that_cannot_be_generated_with(run, capsys, options, expected):

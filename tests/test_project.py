@@ -453,12 +453,6 @@ def test_both_steps_of_make_test_run_and_count(clone, failing):
     assert steps == ["tests", "notebooks"]
 
 
-def test_make_bench_says_when_there_are_no_benchmarks(clone):
-    code, output, _ = clone.make("bench")
-    assert code == 2
-    assert "There are no benchmarks yet" in output
-
-
 def test_ci_runs_make_test_and_ends_with_its_closing_line(clone):
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & stat.S_IXUSR
