@@ -146,8 +146,8 @@ def processes() -> Iterator[Processes]:
     """The processes that torchrun has started, joined at the first call; else this one alone.
 
     A group that the caller has made with torch.distributed is used as it is. The processes stay
-    joined until they end: a group of gloo that is destroyed while one of its threads still ends
-    can wait for that thread for ever (seen with torch 2.13).
+    joined until they end: leaving and joining again at each call hung now and then (gloo, torch
+    2.13). After an error in one process all must end, for the others may wait for its answer.
     """
     global _joined
     if _joined is not None:
