@@ -31,10 +31,11 @@ from .reference import BATCH, BLOCK, RATE, Outcome, train_reference
 from .text import NAME, VARIABLE, Parts, find, split
 
 # Chosen by `--choose` on tinyshakespeare: trained on the first 81 %, measured on the next 9 %.
-# There the reference ends at 1.86 (with 4e-3 at 1.705, its best of 1, 2, 4 and 8e-3), and ours at:
+# There the reference ends at 1.86, with its best rate at 1.705 (of 1, 2, 4 and 8e-3; the last was
+# stopped at 1,750 steps, when it was behind), and seed 0 of ours at:
 LOSS_AFTER = {90: 1.991, 110: 1.948, 130: 1.905, 150: 1.868, 180: 1.839, 220: 1.793, 300: 1.746}
 LOSS_AFTER |= {420: 1.697, 600: 1.660, 900: 1.613}
-MARGIN = 1.1  # so many more steps, for the spread between seeds
+MARGIN = 1.25  # so many more steps, because seed 0, above, learns faster than most seeds
 HARDER = 0.05  # the last 10 % cost the reference so much more than those 9 %, in nats
 TUNED_RATE = 4e-3
 PAIRS = 3  # a reference takes minutes

@@ -129,15 +129,17 @@ class GPTConfig:
     def fast(cls, **changes: Any) -> GPTConfig:
         """A small model that learns in few steps on a CPU; change any field.
 
-        embeddings of the last 2 tokens, or 4 characters (Bengio et al. 2003, JMLR 3): the nearest
+        What saves steps (benchmarks/results/README.md has how many):
+        inputs of the last 2 tokens, or 4 characters (Bengio et al. 2003, JMLR 3): the nearest
             context comes without a layer; n_gram=1 leaves it to attention (induction heads).
-        embeddings of the residual stream's size: the first updates are not drowned.
-        zero-initialised projections (2203.03466): every block starts as the identity.
         rotary positions (2104.09864): no position table to learn.
-        squared ReLU (2109.08668): as good as GELU, at a quarter of its time.
-        query-key norm (2302.05442): stable at high rates.
-        RMSNorm (1910.07467), no biases: fewer operations, same loss.
-        untied head: input and output embeddings want different sizes.
+        squared ReLU (2109.08668): fewer steps than GELU, and a cheaper function.
+        query-key norm (2302.05442): attention stays soft at high rates.
+        embeddings nearly as large as what the blocks add: the first updates are not drowned.
+        What is there for larger models, and costs nothing:
+        zero-initialised projections (2203.03466): every block starts as the identity.
+        RMSNorm (1910.07467), no biases: fewer weights, same loss.
+        untied head: input and output embeddings may have different sizes.
         """
         shape: dict[str, Any] = {
             "vocab_size": 512,

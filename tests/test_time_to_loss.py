@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import ablation, reference, time_to_loss
+from benchmarks import ablation, page, reference, time_to_loss
 from benchmarks.pairs import Row, Settings, Skipped
+from benchmarks.run import RESULTS
 from benchmarks.text import split
 from benchmarks.time_to_loss import LOSS_AFTER, steps_for, train_ours, train_to
 from minigpt import GPT, GPTConfig
@@ -162,3 +163,15 @@ def test_every_variant_can_be_trained(text):
     for model, training in ablation.VARIANTS.values():
         found = train_ours(65, parts.train, parts.val, steps=1, model=model, training=training)
         assert found.val_loss < 10
+
+
+def test_the_page_shows_what_was_recorded():
+    found = (RESULTS / page.PAGE).read_text(encoding="utf-8")
+    assert found == page.page(RESULTS), "python -m benchmarks.page"
+    assert set(json.loads((RESULTS / page.ABLATION).read_text())["variants"]) == {
+        *ablation.VARIANTS
+    }
+    record = json.loads((RESULTS / "bench.json").read_text())
+    assert not record["failed"]
+    assert not record["settings"]["short"]
+    assert not record["provenance"]["uncommitted_changes"]
