@@ -512,6 +512,7 @@ def test_pre_commit_hooks_are_valid_and_local():
 # --- documents ----------------------------------------------------------------------------------
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+PAGES = [*DOCUMENTS, "benchmarks/README.md"]
 # <!-- test -->: run as it stands; <!-- test: make -->: make's plan is made; <!-- no test: WHY -->
 BLOCK = re.compile(r"(?:<!-- (test|test: make|no test: [^>]+) -->\n)?```(\w*)\n(.*?)```\n", re.S)
 
@@ -531,7 +532,7 @@ def lines(document: str, mark: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", PAGES)
 def test_every_command_in_the_documents_is_tested_or_says_why_not(document):
     text = (ROOT / document).read_text("utf-8")
     assert text.count("```") == 2 * len(BLOCK.findall(text)), "a block is not read"
@@ -542,7 +543,7 @@ def test_every_command_in_the_documents_is_tested_or_says_why_not(document):
 
 
 @needs_make
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", PAGES)
 def test_make_commands_in_the_documents(document):
     commands = lines(document, "test: make")
     assert commands
@@ -585,14 +586,14 @@ def test_the_way_without_make_installs_the_same(clone):
     assert any(f"-m pip install {installs[0]}" in text for text in texts)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", PAGES)
 def test_links_inside_the_repository_lead_somewhere(document):
     text = BLOCK.sub("", (ROOT / document).read_text("utf-8"))
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     local = [link.split("#")[0] for link in links if not re.match(r"https?://|#", link)]
     assert local
     for link in local:
-        assert (ROOT / link).exists(), f"{document} links to {link}"
+        assert (ROOT / document).parent.joinpath(link).exists(), f"{document} links to {link}"
     for alt in re.findall(r"!\[([^\]]*)\]", text):
         assert len(alt.split()) >= 5, "alt text tells the picture's finding"
 
