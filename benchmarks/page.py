@@ -27,7 +27,7 @@ def page(folder: Path) -> str:
         "# Recorded figures",
         "Made by `python -m benchmarks.page` from the files beside it. "
         "[The page above](../README.md) says what is measured, and how to repeat it.",
-        f"`make bench`: {_origin(bench)}, {bench['seconds'] / 60:.0f} minutes.",
+        _origin(bench["runs"]["time_to_loss"]) + f"; {_minutes(bench):.0f} minutes in all.",
         f"![Ratios against peers, with spread and targets, and how cost grows]({PICTURE})",
         *_ratios(bench),
         "## What each part of the recipe saves",
@@ -45,6 +45,10 @@ def _origin(record: dict[str, Any]) -> str:
     )
 
 
+def _minutes(bench: dict[str, Any]) -> float:
+    return sum(run["seconds"] for run in bench["runs"].values()) / 60
+
+
 def _ratios(bench: dict[str, Any]) -> list[str]:
     heads = ["what", "peer", "unit", "ours", "peer's", "ratio", "middle half", "target", "reached"]
     rows = []
@@ -58,7 +62,7 @@ def _ratios(bench: dict[str, Any]) -> list[str]:
     left = [f"- Left out: {each['what']}: {each['reason']}." for each in bench["skipped"]]
     failed = [f"- Failed: {each['what']}: {each['reason']}." for each in bench["failed"]]
     notes = [f"- {row['what']}: {row['note']}." for row in bench["rows"] if row["note"]]
-    threads = bench["settings"]["threads"]
+    (threads,) = {run["settings"]["threads"] for run in bench["runs"].values()}
     return [
         "## Against peers",
         f"{threads} thread{'s' * (threads > 1)}. A ratio above 1: ours is better. It is the median "

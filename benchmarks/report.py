@@ -16,7 +16,7 @@ import torch
 
 from minigpt.train import bf16_pays
 
-from .pairs import Curve, Failed, Result, Row, Settings, Skipped
+from .pairs import Curve, Failed, Line, Result, Row, Settings, Skipped
 
 SPREAD = "middle half of the pairwise ratios"
 HEADINGS = (
@@ -77,8 +77,17 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def to_json(results: Results, settings: Settings, seconds: float) -> dict[str, Any]:
-    """Everything a run found, ready for JSON; `seconds` is how long it took."""
+def run_record(settings: Settings, seconds: float) -> dict[str, Any]:
+    """What is kept of a module's run beside its results; `seconds` is how long it took."""
+    return {
+        "settings": dataclasses.asdict(settings),
+        "seconds": round(seconds, 1),
+        "provenance": provenance(),
+    }
+
+
+def to_json(results: Results, runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Everything that was found, ready for JSON; `runs` holds a `run_record` for each module."""
     rows, curves, skipped, failures = [], [], [], []
     for module, result in results:
         record = {"module": module} | dataclasses.asdict(result)
@@ -96,14 +105,27 @@ def to_json(results: Results, settings: Settings, seconds: float) -> dict[str, A
         "format_version": 1,
         "ratio": "above 1: ours is better; median of the pairwise ratios",
         "spread": f"low to high: {SPREAD}; lowest to highest: all of them",
-        "settings": dataclasses.asdict(settings),
-        "seconds": round(seconds, 1),
-        "provenance": provenance(),
+        "runs": runs,
         "rows": rows,
         "curves": curves,
         "skipped": skipped,
         "failed": failures,
     }
+
+
+def from_json(record: dict[str, Any]) -> list[tuple[str, Result]]:
+    """The results that `to_json` wrote, with their modules."""
+    found: list[tuple[str, Result]] = []
+    for kind, name in ((Row, "rows"), (Curve, "curves"), (Skipped, "skipped"), (Failed, "failed")):
+        fields = [field.name for field in dataclasses.fields(kind)]
+        for each in record[name]:
+            values = {field: each[field] for field in fields}
+            if kind is Row:
+                values["ratios"] = tuple(values["ratios"])
+            if kind is Curve:
+                values["lines"] = tuple(Line(**line) for line in values["lines"])
+            found.append((each["module"], kind(**values)))
+    return found
 
 
 def provenance() -> dict[str, Any]:

@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from minigpt.files import write_text
 
 from .pairs import Curve, Failed, Result, Row, Settings, Skipped, failed
-from .report import number, table, to_json
+from .report import from_json, number, run_record, table, to_json
 
 MODULES = ("step_time", "decoding", "time_to_loss", "growth")
 RESULTS = Path(__file__).parent / "results"
@@ -35,18 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unknown {unknown}: choose from {', '.join(MODULES)}")
     names = [name for name in MODULES if not args.modules or name in args.modules]
     whole = len(names) == len(MODULES) and not args.short
-    start = time.perf_counter()
-    results = []
+    results, runs = [], {}
     for name in names:
+        start = time.perf_counter()
         for result in module_results(name, settings):
             results.append((name, result))
             print(progress(name, result), file=sys.stderr, flush=True)
+        runs[name] = run_record(settings, time.perf_counter() - start)
     print(table(results))
     folder = args.out or (RESULTS if whole else None)
     if folder is None:
         print("\nNo files were written, for this is a part of the rows: name a folder by --out.")
     else:
-        write(folder, results, settings, time.perf_counter() - start)
+        write(folder, results, runs)
         print(f"\nWritten: {folder / JSON}, {folder / PICTURE}")
     return int(any(isinstance(result, Failed) for _, result in results))
 
@@ -95,12 +97,20 @@ def progress(name: str, result: Result) -> str:
 
 
 def write(
-    folder: Path, results: Sequence[tuple[str, Result]], settings: Settings, seconds: float
+    folder: Path, results: Sequence[tuple[str, Result]], runs: dict[str, dict[str, Any]]
 ) -> None:
-    """Write the JSON and the picture, each whole or not at all."""
+    """Write the JSON and the picture, each whole or not at all.
+
+    What the folder's JSON holds of modules that were not run now is kept.
+    """
     from .picture import draw  # matplotlib only where a picture is wanted
 
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(to_json(results, settings, seconds), indent=2, ensure_ascii=False)
+    if (folder / JSON).exists():
+        before = json.loads((folder / JSON).read_text(encoding="utf-8"))
+        kept = [(module, result) for module, result in from_json(before) if module not in runs]
+        results = sorted([*kept, *results], key=lambda found: MODULES.index(found[0]))
+        runs = before["runs"] | runs
+    text = json.dumps(to_json(results, runs), indent=2, ensure_ascii=False)
     write_text(folder / JSON, text + "\n")
     draw(folder / PICTURE, results)

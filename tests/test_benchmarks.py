@@ -245,8 +245,9 @@ def test_short_form_of_step_time_and_growth(tmp_path, capsys):
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "bench.json").read_text("utf-8"))
     assert found["failed"] == []
-    assert found["provenance"].keys() >= PROVENANCE
-    assert found["settings"] == {"threads": 1, "pairs": 2, "short": True}
+    for run_of_module in found["runs"].values():
+        assert run_of_module["provenance"].keys() >= PROVENANCE
+        assert run_of_module["settings"] == {"threads": 1, "pairs": 2, "short": True}
     float32 = [row for row in found["rows"] if row["dtype"] == "float32"]
     assert len(float32) == 5
     for row in found["rows"]:
@@ -262,7 +263,7 @@ def test_short_form_of_step_time_and_growth(tmp_path, capsys):
         assert curve["x"] == [1, 2]
         assert min(curve["y"]) > 0 or curve["quantity"].startswith("peak memory")
         assert all(len(line["y"]) == 2 and min(line["y"]) > 0 for line in curve["lines"])
-    if not found["provenance"]["bf16_in_hardware"]:
+    if not found["runs"]["step_time"]["provenance"]["bf16_in_hardware"]:
         assert "SKIPPED training step in bfloat16" in printed
     read_png(tmp_path / "bench.png")
 

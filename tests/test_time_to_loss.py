@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks import ablation, page, reference, time_to_loss
 from benchmarks.pairs import Row, Settings, Skipped
-from benchmarks.run import RESULTS
+from benchmarks.run import MODULES, RESULTS
 from benchmarks.text import split
 from benchmarks.time_to_loss import LOSS_AFTER, steps_for, train_ours, train_to
 from minigpt import GPT, GPTConfig
@@ -173,5 +173,7 @@ def test_the_page_shows_what_was_recorded():
     }
     record = json.loads((RESULTS / "bench.json").read_text())
     assert not record["failed"]
-    assert not record["settings"]["short"]
-    assert not record["provenance"]["uncommitted_changes"]
+    assert set(record["runs"]) == set(MODULES)
+    for run in record["runs"].values():
+        assert not run["settings"]["short"]
+        assert not run["provenance"]["uncommitted_changes"]
