@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -177,3 +178,11 @@ def test_the_page_shows_what_was_recorded():
     for run in record["runs"].values():
         assert not run["settings"]["short"]
         assert not run["provenance"]["uncommitted_changes"]
+
+
+def test_the_readme_names_the_recorded_ratio():
+    readme = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    told = int(re.search(r"about (\d+) times sooner", readme)[1])
+    rows = json.loads((RESULTS / "bench.json").read_text())["rows"]
+    (row,) = [row for row in rows if row["what"] == "time to loss"]
+    assert told == math.floor(row["ratio"])
