@@ -11,13 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import torch
 
 from minigpt import GPT, GPTConfig, TrainConfig, fit, quantize_int8
 from minigpt.evaluate import mean_interval, token_losses
+from minigpt.files import write_text
 
 from .reference import BATCH, BLOCK
+from .report import provenance
+from .run import RESULTS
 from .text import NAME, find, split
 
 
@@ -26,6 +30,7 @@ def main() -> int:
     parser.add_argument("--text", default=find(), help=f"UTF-8 text (default: {NAME}, if found)")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "int8_loss.json")
     a = parser.parse_args()
     if a.text is None:
         print(f"int8_loss: no text: give --text FILE, for example {NAME}", file=sys.stderr)
@@ -41,7 +46,10 @@ def main() -> int:
     change, low, high = mean_interval((rounded - exact)[:whole].view(-1, BLOCK).mean(1).tolist())
     line = {"float32": float(exact.mean()), "int8": float(rounded.mean()), "change": change}
     line |= {"low": low, "high": high, "characters": whole}
-    print(json.dumps({k: round(v, 6) for k, v in line.items()}))
+    record = {k: round(v, 6) for k, v in line.items()}
+    print(json.dumps(record))
+    text = json.dumps(record | {"text": parts.name, "steps": a.steps, "provenance": provenance()})
+    write_text(a.out, text + "\n")
     return 0
 
 

@@ -16,7 +16,7 @@ from minigpt.files import write_text
 from .report import number
 from .run import JSON, PICTURE, RESULTS
 
-PAGE, ABLATION = "README.md", "ablation.json"
+PAGE, ABLATION, INT8 = "README.md", "ablation.json", "int8_loss.json"
 
 
 def page(folder: Path) -> str:
@@ -32,6 +32,8 @@ def page(folder: Path) -> str:
         *_ratios(bench),
         "## What each part of the recipe saves",
         *_ablation(ablation),
+        "## What int8 weights cost in loss",
+        _int8(json.loads((folder / INT8).read_text(encoding="utf-8"))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -92,6 +94,15 @@ def _ablation(record: dict[str, Any]) -> list[str]:
         f"here; below 1: without it training would be faster here. ({_origin(record)})",
         _table([*heads, "time to the loss, ratio"], [cells for _, cells in rows]),
     ]
+
+
+def _int8(record: dict[str, Any]) -> str:
+    return (
+        f"The fast preset, {record['steps']} steps on {record['text']}: {record['float32']:.4f} nats "
+        f"a character with float32 weights, {record['int8']:.4f} with int8, on "
+        f"{record['characters']:,} characters. Paired difference {record['change']:+.5f}, 95 % "
+        f"interval {record['low']:+.5f} to {record['high']:+.5f}. ({_origin(record)})"
+    )
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
