@@ -134,12 +134,12 @@ class GPTConfig:
             context comes without a layer; n_gram=1 leaves it to attention (induction heads).
         rotary positions (2104.09864): no position table to learn.
         squared ReLU (2109.08668): fewer steps than GELU, and a cheaper function.
+        untied head: input and output embeddings may have different sizes.
         query-key norm (2302.05442): attention stays soft at high rates.
         embeddings nearly as large as what the blocks add: the first updates are not drowned.
         What is there for larger models, and costs nothing:
         zero-initialised projections (2203.03466): every block starts as the identity.
         RMSNorm (1910.07467), no biases: fewer weights, same loss.
-        untied head: input and output embeddings may have different sizes.
         """
         shape: dict[str, Any] = {
             "vocab_size": 512,
