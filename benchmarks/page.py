@@ -99,7 +99,8 @@ def _ablation(record: dict[str, Any]) -> list[str]:
 def _int8(record: dict[str, Any]) -> str:
     return (
         f"The fast preset, {record['steps']} steps on {record['text']}: "
-        f"{record['float32']:.4f} nats a character with float32 weights, {record['int8']:.4f} with int8, on "
+        f"{record['float32']:.4f} nats a character with float32 weights, "
+        f"{record['int8']:.4f} with int8, on "
         f"{record['characters']:,} characters. Paired difference {record['change']:+.5f}, 95 % "
         f"interval {record['low']:+.5f} to {record['high']:+.5f}. ({_origin(record)})"
     )
