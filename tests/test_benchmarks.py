@@ -138,12 +138,31 @@ def test_a_row_that_fails_is_reported_and_the_others_are_kept(monkeypatch, tmp_p
     assert [row["what"] for row in found["failed"]] == ["bad row", "step_time"]
 
 
-def test_a_module_without_rows_or_that_cannot_be_imported_fails(monkeypatch, capsys):
+def test_a_module_without_rows_or_that_cannot_be_imported_fails(monkeypatch, capsys, tmp_path):
     fake_module(monkeypatch, lambda settings: iter(()))
     assert run.main(["step_time"]) == 1
     monkeypatch.setattr(run, "MODULES", ("no_such_module",))
-    assert run.main([]) == 1
+    assert run.main(["--out", str(tmp_path)]) == 1
     assert "FAILED no_such_module: ModuleNotFoundError" in capsys.readouterr().out
+
+
+def test_modules_that_were_run_apart_are_put_together(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "MODULES", ("first", "second"))
+
+    def rows_of(name, what):
+        module = types.ModuleType(f"benchmarks.{name}")
+        module.rows = lambda settings: iter([a_row(what)])
+        monkeypatch.setitem(sys.modules, f"benchmarks.{name}", module)
+
+    for name, what in (("second", "b"), ("first", "a"), ("second", "c")):
+        rows_of(name, what)
+        assert run.main([name, "--out", str(tmp_path), "--pairs", str(len(what))]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text("utf-8"))
+    assert [(row["module"], row["what"]) for row in found["rows"]] == [
+        ("first", "a"),
+        ("second", "c"),
+    ]
+    assert set(found["runs"]) == {"first", "second"}
 
 
 def test_skipped_rows_are_told_and_are_no_failure(monkeypatch, capsys):

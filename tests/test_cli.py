@@ -463,14 +463,15 @@ def test_a_bug_of_ours_is_not_passed_off_as_the_users(tmp_path, text, monkeypatc
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its compiler
-def test_compile_without_a_compiler(tmp_path, text, capsys, monkeypatch):
+def test_compile_without_a_compiler(tmp_path, text, capsys):
     from torch._inductor import config as inductor
 
-    monkeypatch.setattr(inductor.cpp, "cxx", (None, "/no/such/compiler"))
-    monkeypatch.setattr(inductor, "force_disable_caches", True)
     if torch.cuda.is_available():
         pytest.skip("on a GPU torch brings its own compiler")
-    assert train(text, tmp_path / "run", "--compile") == 2
+    # Not by monkeypatch, whose way of undoing hides a setting of torch for good.
+    none = {"cpp.cxx": (None, "/no/such/compiler"), "force_disable_caches": True}
+    with inductor.patch(none):
+        assert train(text, tmp_path / "run", "--compile") == 2
     said = capsys.readouterr().err
     assert "--compile failed" in said
     assert "install a C++ compiler, or leave it out" in said

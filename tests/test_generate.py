@@ -136,9 +136,9 @@ def test_without_a_compiler_compiled_decoding_says_so(monkeypatch):
         raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx")
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
-    monkeypatch.setattr(config, "force_disable_caches", True)
     model = random_model(CONFIGS["layernorm-gelu-learned"])
-    with pytest.raises(RuntimeError, match=r"could not be compiled.*C\+\+ compiler.*compile=True"):
+    said = r"could not be compiled.*C\+\+ compiler.*compile=True"
+    with config.patch(force_disable_caches=True), pytest.raises(RuntimeError, match=said):
         generate(model, random_ids(1, 3), 3, compile=True)
 
 
