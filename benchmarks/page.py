@@ -40,11 +40,11 @@ def page(folder: Path) -> str:
 
 def _origin(record: dict[str, Any]) -> str:
     p = record["provenance"]
+    load = f", load {p['load_average'][0]:.1f} at the end" if p["load_average"] else ""
     bf16 = "with" if p["bf16_in_hardware"] else "without"
     return (
         f"{p['date'][:10]}, {p['cpu']}, {p['cores']} cores, {p['cpu_capability']}, {bf16} bfloat16 "
-        f"in hardware, torch {p['torch']}, transformers {p['transformers']}, "
-        f"load {p['load_average'][0]:.1f} at the end"
+        f"in hardware, torch {p['torch']}, transformers {p['transformers']}{load}"
     )
 
 
