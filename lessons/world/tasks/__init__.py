@@ -1,0 +1,1 @@
+"""The task families: one module each, all with the names that base.Family describes."""
