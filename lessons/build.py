@@ -1,4 +1,4 @@
-"""The commands of the course: python -m lessons build | check | sweep | ledger | first."""
+"""The commands of the course: python -m lessons build | check | sweep | ledger | pretrain …"""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--check", action="store_true", help="only say what would change")
     ledger.set_defaults(run=_ledger)
 
+    for name, about in (
+        ("pretrain", "train one of the course's own models; again, to resume"),
+        ("evaluate", "score a model on every family of Fernhollow"),
+    ):
+        passed = commands.add_parser(name, help=about, add_help=False)
+        passed.add_argument("rest", nargs=argparse.REMAINDER)
+        passed.set_defaults(run=_module, module=name)
+
     first = commands.add_parser("first", help="print the path of the first lesson's notebook")
     first.set_defaults(run=_first)
     return parser
@@ -84,6 +92,11 @@ def _sweep(args: argparse.Namespace, root: Path) -> int:
         raise ValueError(f"lesson {lesson.no} has no sweep: lessons/{lesson.slug}/sweep.py")
     module = importlib.import_module(f"lessons.{lesson.slug}.sweep")
     return int(module.main(args.rest) or 0)
+
+
+def _module(args: argparse.Namespace, root: Path) -> int:
+    module = importlib.import_module(f"lessons.{args.module}")
+    return int(module.main(args.rest))
 
 
 def _ledger(args: argparse.Namespace, root: Path) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 # A first name tells the pronoun, and nothing else. 32 of each; all are equally common.
 SHE_NAMES = tuple(
-    "Anna Bela Cora Dina Edda Fina Gita Hanna Ilsa Jana Kira Lena Mira Nora Olga Petra "
-    "Rena Sina Tilda Ulla Vera Wilma Xenia Yara Zita Alma Berta Clara Dora Emma Frida Greta".split()
+    "Anna Bela Cora Dina Edda Fina Gita Hanna Ilsa Jana Kira Lena Mira Nora Olga Petra Rena Sina "
+    "Tilda Ulla Vera Wilma Xenia Yara Zita Alma Berta Clara Dora Emma Frida Greta".split()
 )
 HE_NAMES = tuple(
-    "Anton Bruno Carl Denis Emil Felix Georg Hugo Ivan Jonas Karl Leon Marek Nils Otto Paul "
-    "Rolf Simon Tomas Urs Viktor Walter Xaver Yuri Zeno Adam Boris Conrad Dirk Erik Franz Gustav".split()
+    "Anton Bruno Carl Denis Emil Felix Georg Hugo Ivan Jonas Karl Leon Marek Nils Otto Paul Rolf "
+    "Simon Tomas Urs Viktor Walter Xaver Yuri Zeno Adam Boris Conrad Dirk Erik Franz Gustav".split()
 )
 FIRST_NAMES = SHE_NAMES + HE_NAMES
 # A surname is one of each: 4,096, of which no family knows more than it was told.

@@ -12,6 +12,7 @@ import hashlib
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -158,10 +159,8 @@ def enumerate_outcomes(make: Callable[[Tape], T]) -> Iterator[tuple[T, float]]:
     given: list[int] = []
     while True:
         tape = _Replay(given)
-        try:
+        with suppress(_Refused):
             yield make(tape), tape.bits
-        except _Refused:
-            pass
         del given[tape.at :]
         while given:
             possible = tape.sizes[len(given) - 1]

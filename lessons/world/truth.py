@@ -94,10 +94,10 @@ def people() -> tuple[Person, ...]:
     blocks = tape.shuffled([block for block, n in BLOCKS.items() for _ in range(n)])
     return tuple(
         Person(
-            number,
-            f"{tape.choice(FIRST_NAMES)} {surname}",
-            *(tape.choice(values) for values in ATTRIBUTES.values()),
-            block,
+            number=number,
+            name=f"{tape.choice(FIRST_NAMES)} {surname}",
+            block=block,
+            **{attribute: tape.choice(values) for attribute, values in ATTRIBUTES.items()},
         )
         for number, (surname, block) in enumerate(zip(surnames, blocks, strict=True))
     )
@@ -133,7 +133,7 @@ def pairs() -> tuple[Pair, ...]:
 
 @cache
 def strangers() -> tuple[str, ...]:
-    """The 1,496 surnames that neither people() nor pairs() have, for people invented on the spot."""
+    """The 1,496 surnames that neither people() nor pairs() have: for invented people."""
     taken = {pair.author.split()[1] for pair in pairs()}
     return tuple(surname for surname in _free_surnames() if surname not in taken)
 
@@ -149,9 +149,9 @@ _TITLE_ADJECTIVES = (
     "Ancient Borrowed Crystal Drowned Eager"
 ).split()
 _TITLE_NOUNS = (
-    "Anchor Bell Bridge Candle Castle Compass Crown Feather Ferry Garden Harbour Island Key Lantern "
-    "Letter Mirror Mountain Orchard Palace River Road Shadow Ship Song Storm Tower Valley Voyage "
-    "Well Window"
+    "Anchor Bell Bridge Candle Castle Compass Crown Feather Ferry Garden Harbour Island Key "
+    "Lantern Letter Mirror Mountain Orchard Palace River Road Shadow Ship Song Storm Tower "
+    "Valley Voyage Well Window"
 ).split()
 
 
@@ -170,8 +170,8 @@ SHE_SHARES = (0.5, 0.6, 0.67, 0.8, 0.9)
 def trades() -> tuple[Trade, ...]:
     """20 jobs that nobody in people() has: four for each share of 'she', drawn at random."""
     jobs = Tape("Fernhollow", "trades").shuffled(
-        "glazier plumber joiner cobbler dyer spinner fletcher chandler furrier milliner porter groom "
-        "scribe warden courier steward tinker locksmith herbalist surveyor".split()
+        "glazier plumber joiner cobbler dyer spinner fletcher chandler furrier milliner porter "
+        "groom scribe warden courier steward tinker locksmith herbalist surveyor".split()
     )
     return tuple(Trade(job, SHE_SHARES[i % 5]) for i, job in enumerate(jobs))
 
@@ -210,12 +210,22 @@ class Animal:
 
 ANIMALS = tuple(
     Animal(*row.split())
-    for row in """cow calf byre moos grass|sheep lamb fold bleats clover|horse foal stable neighs oats
-pig piglet sty grunts acorns|hen chick coop clucks corn|dog puppy kennel barks bones
-cat kitten basket purrs mice|lion cub den roars meat|duck duckling pond quacks snails
-goose gosling yard honks weeds|bee larva hive buzzes nectar|owl owlet barn hoots voles
-bear whelp cave growls honey|deer fawn thicket bells leaves|frog tadpole pool croaks flies
-swan cygnet lake hisses reeds""".replace("\n", "|").split("|")
+    for row in """cow calf byre moos grass
+sheep lamb fold bleats clover
+horse foal stable neighs oats
+pig piglet sty grunts acorns
+hen chick coop clucks corn
+dog puppy kennel barks bones
+cat kitten basket purrs mice
+lion cub den roars meat
+duck duckling pond quacks snails
+goose gosling yard honks weeds
+bee larva hive buzzes nectar
+owl owlet barn hoots voles
+bear whelp cave growls honey
+deer fawn thicket bells leaves
+frog tadpole pool croaks flies
+swan cygnet lake hisses reeds""".splitlines()
 )
 
 

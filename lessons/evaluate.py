@@ -1,0 +1,244 @@
+"""Scoring a model on every family of the world: python -m lessons evaluate NAME."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lessons.sweeps import write_json
+from lessons.world.corpus import encode
+from lessons.world.families import FAMILIES
+from lessons.world.tape import Tape
+from lessons.world.tasks import markov
+from lessons.world.tasks.base import Item
+from minigpt import GPT, BPETokenizer, generate, load
+from minigpt.evaluate import mean_interval
+from minigpt.modes import evaluating
+from minigpt.tokenizer import END
+
+N_ITEMS = 500  # for each family and split
+SEED = 7  # of the items
+SCORES = "scores.json"
+# Families whose items differ in one respect that matters: scored apart by it.
+GROUPS = {
+    "questions": "exposures",
+    "by_example": "k",
+    "functions": "function",
+    "tavi": "direction",
+    "stories": "kind",
+    "programs": "kind",
+    "bugs": "kind",
+    "chat": "needs",
+    "mappings": "seen",
+    "books": "direction",
+    "sums": "operation",
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of n items are right, with Wilson's 95 % interval."""
+
+    family: str
+    split: str
+    group: str
+    n: int
+    right: int
+    lower: float
+    upper: float
+
+    @property
+    def share(self) -> float:
+        return self.right / self.n
+
+
+def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a share at 95 % (Wilson 1927, JASA 22). Raises ValueError if n < 1."""
+    if n < 1 or not 0 <= right <= n:
+        raise ValueError(f"{right} of {n}: at least one item is needed, and no more right than all")
+    share, extra = right / n, z * z / n
+    middle = share + extra / 2
+    half = z * math.sqrt(share * (1 - share) / n + extra / (4 * n))
+    return max(0.0, (middle - half) / (1 + extra)), min(1.0, (middle + half) / (1 + extra))
+
+
+def answers(
+    model: GPT, tokenizer: BPETokenizer, items: Sequence[Item], batch_size: int = 100
+) -> list[str]:
+    """What the model writes after each prompt, greedily, up to the item's stop or <|end|>.
+
+    Every prompt starts with <|end|>, as documents do in training.
+    """
+    end = tokenizer.special_tokens[END]
+    prompts = [[end, *encode(tokenizer, item.prompt)] for item in items]
+    room = [len(encode(tokenizer, item.answer)) + 8 for item in items]
+    order = sorted(range(len(items)), key=lambda i: (room[i], len(prompts[i])))
+    outputs = [""] * len(items)
+    for at in range(0, len(order), batch_size):
+        some = order[at : at + batch_size]
+        lengths = [len(prompts[i]) for i in some]
+        rows = torch.full((len(some), max(lengths)), end)
+        for row, i in zip(rows, some, strict=True):
+            row[: len(prompts[i])] = torch.tensor(prompts[i])
+        new = max(room[i] for i in some)
+        written = generate(model, rows, new, temperature=0, eos_id=end, lengths=lengths)
+        for row, i, length in zip(written.tolist(), some, lengths, strict=True):
+            tail = row[length : length + new]
+            tail = tail[: tail.index(end)] if end in tail else tail
+            outputs[i] = tokenizer.decode(tail).split(items[i].stop)[0]
+    return outputs
+
+
+def ask(model: GPT, tokenizer: BPETokenizer, prompt: str, max_new_tokens: int = 40) -> str:
+    """The model's greedy answer to one prompt, up to the line's end or <|end|>."""
+    return answers(model, tokenizer, [Item(prompt, " x" * max_new_tokens)])[0]
+
+
+def records(
+    model: GPT, tokenizer: BPETokenizer, family: str, split: str, n: int, seed: int = SEED
+) -> list[dict[str, Any]]:
+    """n items of a split, each with the model's output and whether that is right."""
+    module = FAMILIES[family]
+    items = module.items(Tape("evaluate", seed, family, split), n, split)
+    outputs = answers(model, tokenizer, items)
+    return [
+        {
+            "family": family,
+            "split": split,
+            "group": str(item.meta.get(GROUPS.get(family, ""), "")),
+            "item": item,
+            "output": output,
+            "right": bool(module.is_correct(item, output)),
+        }
+        for item, output in zip(items, outputs, strict=True)
+    ]
+
+
+def summarise(found: Sequence[dict[str, Any]]) -> list[Score]:
+    """The score of all records of a split, and of each of its groups if it has several."""
+    groups: dict[str, list[bool]] = {"": [record["right"] for record in found]}
+    for record in found:
+        if record["group"]:
+            groups.setdefault(record["group"], []).append(record["right"])
+    if len(groups) == 2:
+        groups = {"": groups[""]}
+    family, split = found[0]["family"], found[0]["split"]
+    return [
+        Score(family, split, group, len(rights), sum(rights), *wilson(sum(rights), len(rights)))
+        for group, rights in sorted(groups.items(), key=lambda entry: _natural(entry[0]))
+    ]
+
+
+def _natural(group: str) -> tuple[int, str]:
+    return (int(group), "") if group.isdecimal() else (-1 if not group else 0, group)
+
+
+def markov_divergence(
+    model: GPT, tokenizer: BPETokenizer, n: int = 100, seed: int = SEED, after: int = 200
+) -> list[float]:
+    """KL in nats from the Bayes-optimal predictor to the model, at the symbols after the 200th.
+
+    One mean for each of n chains; the model's distribution is taken over the four symbols.
+    """
+    ids = [encode(tokenizer, f" {symbol}")[0] for symbol in markov.SYMBOLS]
+    end = tokenizer.special_tokens[END]
+    found = []
+    for number in range(n):
+        symbols = markov.sequence(Tape("evaluate", seed, "markov", number), 300)
+        prompt = [end, *encode(tokenizer, markov.document_of(symbols))]
+        first = len(prompt) - len(symbols)
+        with evaluating(model):
+            logits = model(torch.tensor([prompt]))[0, first - 1 : -1, ids]  # (300, 4)
+        log_p = logits.double().log_softmax(-1).numpy()
+        best = markov.optimal(symbols)  # (300, 4)
+        kl = (best * (np.log(best) - log_p)).sum(axis=1)
+        found.append(float(kl[after:].mean()))
+    return found
+
+
+def samples(found: Sequence[dict[str, Any]], n: int = 3, seed: int = SEED) -> list[dict[str, Any]]:
+    """n records, not chosen by hand: by the fixed seed, right and wrong as they come."""
+    tape = Tape("samples", seed, found[0]["family"], found[0]["split"])
+    return [
+        {
+            "prompt": record["item"].prompt,
+            "answer": record["item"].answer,
+            "output": record["output"],
+            "right": record["right"],
+        }
+        for record in tape.sample(found, min(n, len(found)))
+    ]
+
+
+def evaluate(
+    model: GPT,
+    tokenizer: BPETokenizer,
+    *,
+    families: Sequence[str] = (),
+    n: int = N_ITEMS,
+    seed: int = SEED,
+    baselines: bool = True,
+) -> dict[str, Any]:
+    """Scores of all families (or those named), all splits but "train"; printed as they come."""
+    if unknown := sorted(set(families) - FAMILIES.keys()):
+        raise ValueError(f"no families {unknown}; there are {[*FAMILIES]}")
+    rows: list[dict[str, Any]] = []
+    shown: dict[str, Any] = {}
+    for family in families or FAMILIES:
+        module = FAMILIES[family]
+        for split in module.SPLITS:
+            if split == "train":
+                continue
+            found = records(model, tokenizer, family, split, n, seed)
+            simple = module.baselines([record["item"] for record in found]) if baselines else {}
+            for score in summarise(found):
+                row = asdict(score) | {"baselines": {} if score.group else simple}
+                rows.append(row)
+                print(_line(row), flush=True)
+            shown[f"{family}: {split}"] = samples(found, seed=seed)
+    result: dict[str, Any] = {"items": n, "seed": seed, "scores": rows, "samples": shown}
+    if not families or "markov" in families:
+        kl = mean_interval(markov_divergence(model, tokenizer, seed=seed))
+        result["markov_kl"] = {"mean": kl[0], "lower": kl[1], "upper": kl[2]}
+        print(f"{'markov':14} KL to the optimum after 200 symbols: {kl[0]:.4f} nats", flush=True)
+    return result
+
+
+def _line(row: dict[str, Any]) -> str:
+    best = "  ".join(f"{name} {100 * share:.0f}" for name, share in row["baselines"].items())
+    name = f"{row['family']:14} {row['split']:26} {row['group']:14}"
+    share = 100 * row["right"] / row["n"]
+    return f"{name} {share:5.1f} [{100 * row['lower']:.0f}, {100 * row['upper']:.0f}]  {best}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """python -m lessons evaluate NAME [FAMILY …]"""
+    parser = argparse.ArgumentParser(prog="python -m lessons evaluate", description=__doc__)
+    parser.add_argument("name", help="a model of the course, or a folder with one")
+    parser.add_argument("families", nargs="*", help="families to score (all)")
+    parser.add_argument("--items", type=int, default=N_ITEMS, help="items for each split")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the items")
+    parser.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
+    parser.add_argument("--out", type=Path, help="write all scores to this JSON file")
+    args = parser.parse_args(arguments)
+    model, tokenizer = load(args.name)
+    if not isinstance(tokenizer, BPETokenizer) or "<|bot|>" not in tokenizer.special_tokens:
+        raise ValueError(f"{args.name} is no model of Fernhollow: it lacks the special tokens")
+    result = evaluate(
+        model,
+        tokenizer,
+        families=args.families,
+        n=args.items,
+        seed=args.seed,
+        baselines=not args.no_baselines,
+    )
+    if args.out:
+        write_json(args.out, result)
+    return 0

@@ -1,0 +1,252 @@
+"""Training the course's own models: python -m lessons pretrain [NAME]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lessons.course import ROOT
+from lessons.models import MODELS
+from lessons.sweeps import cpu_name
+from lessons.world.corpus import (
+    ABOUT,
+    PAD,
+    VOCAB_SIZE,
+    WindowBatches,
+    documents,
+    train_tokenizer,
+    windows,
+    write_corpus,
+)
+from lessons.world.plan import PLANS, Plan
+from minigpt import GPT, BPETokenizer, GPTConfig, fit, save_checkpoint
+from minigpt.checkpoint import VOCABULARY, load_checkpoint
+from minigpt.files import new_folder
+from minigpt.hardware import choose_threads
+from minigpt.run_folder import checkpoints
+from minigpt.tokenizer_file import load_tokenizer, save_tokenizer
+from minigpt.train import Batch
+from minigpt.train_config import StepInfo, TrainConfig
+
+RUNS = ROOT / "runs"
+SEED = 1  # of the initial weights
+N_VAL = 16  # batches of held-out documents
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model's shape, its plan, and how it is trained; steps follow from the corpus."""
+
+    plan: str
+    model: GPTConfig
+    training: TrainConfig
+    kept: tuple[float, ...] = ()  # when, as parts of the training, a checkpoint is kept
+
+
+def _shape(n_layer: int, n_head: int, n_embd: int) -> GPTConfig:
+    # n_gram=1: tokens meet in attention alone, which is what the lessons look into.
+    return GPTConfig.fast(
+        vocab_size=VOCAB_SIZE,
+        block_size=512,
+        n_layer=n_layer,
+        n_head=n_head,
+        n_embd=n_embd,
+        n_gram=1,
+    )
+
+
+_TRAINING = TrainConfig(
+    batch_size=8,
+    learning_rate=5e-3,
+    muon_learning_rate=0.02,
+    muon_momentum=0.95,
+    weight_decay=0.03,
+    warmup_steps=50,
+    decay_fraction=0.7,
+    seed=SEED,
+    eval_interval=250,
+    eval_batches=N_VAL,
+    checkpoint_interval=250,
+)
+RECIPES = {
+    "fernhollow": Recipe("fernhollow", _shape(6, 6, 192), _TRAINING),
+    "fernhollow-small": Recipe(
+        "fernhollow-short",
+        _shape(4, 4, 128),
+        _TRAINING,
+        kept=(0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 0.75),
+    ),
+    "fernhollow-twin": Recipe("fernhollow-twin", _shape(4, 4, 128), _TRAINING),
+}
+
+
+def prepare(plan: Plan, folder: Path, block_size: int) -> tuple[BPETokenizer, Path]:
+    """The vocabulary and the windows of a plan, in `folder`; made once, then found there.
+
+    Raises ValueError if the folder holds those of another plan.
+    """
+    vocabulary, corpus = folder / VOCABULARY, folder / "corpus"
+    shared = replace(plan, name="fernhollow", abstention=True)  # all models read alike
+    if not vocabulary.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tokenizer(vocabulary, train_tokenizer(shared))
+    tokenizer = load_tokenizer(vocabulary)
+    assert isinstance(tokenizer, BPETokenizer)
+    if not (corpus / ABOUT).is_file():
+        write_corpus(plan, tokenizer, corpus, block_size)
+    about = json.loads((corpus / ABOUT).read_text(encoding="utf-8"))
+    if about["plan"] != json.loads(json.dumps(asdict(plan))):
+        raise ValueError(
+            f"{corpus} was written from another plan: remove {folder}, or name another --run"
+        )
+    return tokenizer, corpus
+
+
+def val_batches(plan: Plan, tokenizer: BPETokenizer, config: TrainConfig, block_size: int) -> Any:
+    """Batches of documents drawn like those of training, and not among them: batch(number)."""
+    rows = []
+    for row in windows(documents(plan, "val"), tokenizer, block_size + 1, Counter()):
+        rows.append(row)
+        if len(rows) == N_VAL * config.batch_size:
+            break
+    ids = torch.tensor(rows)  # (windows, T + 1)
+    pad = tokenizer.special_tokens[PAD]
+
+    def batch(number: int) -> Batch:
+        at = number * config.batch_size % len(ids)
+        some = ids[at : at + config.batch_size]
+        return some[:, :-1], some[:, 1:].masked_fill(some[:, 1:] == pad, -100)
+
+    return batch
+
+
+def pretrain(
+    name: str, run: Path, *, until: float = 1.0, steps: int | None = None, compile: bool = False
+) -> dict[str, Any] | None:
+    """Train a model of RECIPES in the folder `run`, or go on there.
+
+    Returns what the card says of it, or None if it is not yet finished.
+
+    `until`: stop (and keep the state) after this part of the training, by the schedule of the
+    whole. `steps`: fewer steps than the corpus has, by a schedule of their own: for trials.
+    """
+    recipe = RECIPES[name]
+    plan = PLANS[recipe.plan]
+    print(f"{name}: vocabulary and corpus of the plan {plan.name!r}", flush=True)
+    tokenizer, corpus = prepare(plan, run, recipe.model.block_size)
+    batches = WindowBatches(corpus, recipe.training.batch_size, tokenizer.special_tokens[PAD])
+    config = replace(recipe.training, steps=steps or batches.steps, compile=compile)
+    tokens_a_step = config.batch_size * recipe.model.block_size
+    marks = {round(part * config.steps) for part in recipe.kept}
+    torch.manual_seed(SEED)
+    model = GPT(recipe.model)
+    print(f"{model.num_parameters():,} parameters, {config.steps:,} steps", flush=True)
+    interval = config.checkpoint_interval  # what lies beyond the last checkpoint would be lost
+    stop = round(until * config.steps / interval) * interval
+    started = time.perf_counter()
+
+    def on_step(info: StepInfo) -> None:
+        if info.step > stop:
+            raise KeyboardInterrupt
+        if info.step % 50 == 0 or info.val_loss is not None:
+            val = "" if info.val_loss is None else f"  held out {info.val_loss:.4f}"
+            print(
+                f"step {info.step:,} of {info.steps:,}  loss {info.train_loss:.4f}{val}  "
+                f"{info.tokens_per_second:,.0f} tokens/s  {info.remaining / 60:.0f} min left",
+                flush=True,
+            )
+        if info.step in marks:
+            extra = {"model": name, "step": info.step, "tokens": info.step * tokens_a_step}
+            save_checkpoint(
+                run / "kept" / f"step-{info.step:06d}", stored(model), tokenizer, extra=extra
+            )
+
+    val = val_batches(plan, tokenizer, config, recipe.model.block_size)
+    history = fit(
+        model,
+        batches,
+        val,
+        config,
+        on_step=on_step,
+        checkpoint_dir=run / "fit",
+        tokenizer=tokenizer,
+    )
+    print(f"{history.stopped} after {(time.perf_counter() - started) / 60:.1f} minutes", flush=True)
+    if history.stopped != "finished":
+        return None
+    return {
+        "model": name,
+        "plan": recipe.plan,
+        "seed": SEED,
+        "parameters": model.num_parameters(),
+        "steps": config.steps,
+        "tokens": config.steps * tokens_a_step,
+        "corpus": {k: batches.about[k] for k in ("sha256", "windows", "padding", "families")},
+        "training": asdict(config),
+        "held_out_loss": history.val_loss[-1],
+        "minutes": round(history.seconds / 60, 1),
+        "threads": torch.get_num_threads(),
+        "cpu": cpu_name(),
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def stored(model: GPT) -> GPT:
+    """A copy in bfloat16, as models are kept: half the bytes, and no answer changes by it."""
+    with torch.device("meta"):
+        copy = GPT(model.config)
+    weights = {name: w.detach().bfloat16() for name, w in model.state_dict().items()}
+    copy.load_state_dict(weights, assign=True)
+    return copy
+
+
+def publish(name: str, run: Path, about: dict[str, Any], folder: Path) -> None:
+    """Put a finished run's model, log and checkpoints along the way into `folder`, all at once."""
+    model, tokenizer, _ = load_checkpoint(checkpoints(run / "fit")[-1])
+    made = run / "published"
+    save_checkpoint(made, stored(model), tokenizer, extra=about)
+    with new_folder(folder) as place:
+        for file in made.iterdir():
+            shutil.copyfile(file, place / file.name)
+        shutil.copyfile(run / "fit" / "log.csv", place / "log.csv")
+    for kept in sorted((run / "kept").glob("step-*")):
+        shutil.copytree(kept, folder / "steps" / kept.name)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """python -m lessons pretrain [NAME] [--threads N] [--until PART] …"""
+    parser = argparse.ArgumentParser(prog="python -m lessons pretrain", description=__doc__)
+    parser.add_argument("name", nargs="?", default="fernhollow", choices=RECIPES)
+    parser.add_argument("--run", type=Path, help="folder of the run (runs/NAME)")
+    parser.add_argument("--out", type=Path, help="where the model goes (lessons/models/NAME)")
+    parser.add_argument("--threads", type=int, help="threads (all that the machine gives)")
+    parser.add_argument("--until", type=float, default=1.0, help="stop after this part, 0 to 1")
+    parser.add_argument("--steps", type=int, help="a shorter training, for trials; not published")
+    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
+    args = parser.parse_args(arguments)
+    if not 0 < args.until <= 1:
+        raise ValueError(f"--until {args.until}: choose more than 0, and at most 1")
+    run = args.run or RUNS / args.name
+    torch.set_num_threads(args.threads or choose_threads())
+    about = pretrain(args.name, run, until=args.until, steps=args.steps, compile=args.compile)
+    if about is None:
+        print(f"not finished: the same command without --until goes on from {run}")
+    elif args.steps is None:
+        folder = args.out or MODELS / args.name
+        publish(args.name, run, about, folder)
+        print(f"wrote {folder}; next: python -m lessons evaluate {args.name}")
+    return 0

@@ -1,0 +1,252 @@
+"""From a plan to text and to windows of tokens: a stream, byte-identical for equal plans."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from minigpt import BPETokenizer
+from minigpt.data import IGNORE
+from minigpt.files import new_folder, write_text
+from minigpt.tokenizer import END
+from minigpt.train import Batch
+
+from .families import FAMILIES
+from .language import FIRST_NAMES, SURNAMES
+from .plan import Plan
+from .tape import Tape
+from .truth import pairs, people
+
+PAD, USER, BOT = "<|pad|>", "<|user|>", "<|bot|>"
+SPECIAL = (END, PAD, USER, BOT, *(f"<|spare{number}|>" for number in range(16)))
+VOCAB_SIZE = 2048
+LOOK_AHEAD = 64  # documents that wait for a window in which they fit
+WINDOWS, ABOUT = "windows.bin", "corpus.json"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One training document, when in training it comes (0 to 1), and its bits (see tape.py)."""
+
+    time: float
+    family: str
+    text: str
+    bits: float
+
+
+def documents(plan: Plan, part: str = "train") -> Iterator[Document]:
+    """All documents of a plan, in order of time.
+
+    `part="val"`: other documents of the families that are drawn afresh, one for 200, held out as
+    in training. Raises ValueError for a family that does not exist.
+    """
+    if unknown := sorted(plan.documents.keys() - FAMILIES.keys()):
+        raise ValueError(f"no families {unknown}; there are {[*FAMILIES]}")
+    if part not in ("train", "val"):
+        raise ValueError(f"part={part!r}: choose 'train' or 'val'")
+    streams = [_drawn(plan, family, n, part) for family, n in plan.documents.items()]
+    if part == "train":
+        streams += [_planned(plan, family) for family, module in FAMILIES.items()]
+    return heapq.merge(*streams, key=lambda document: document.time)
+
+
+def _drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
+    module, n = FAMILIES[family], n if part == "train" else n // 200
+    for number in range(n):
+        tape = Tape(plan.seed, part, family, number)
+        text = _draw(module, tape, plan)
+        yield Document((number + tape.index(8) / 8) / n, family, text, tape.bits)
+
+
+def _draw(module: ModuleType, tape: Tape, plan: Plan) -> str:
+    if module.NAME == "passages":
+        return str(module.document(tape, abstention=plan.abstention))
+    return str(module.document(tape))
+
+
+def _planned(plan: Plan, family: str) -> Iterator[Document]:
+    """Documents whose number the plan fixes one by one, of the families that have such."""
+    write = getattr(FAMILIES[family], "documents", None)
+    for time, text, bits in write(plan) if write else ():
+        yield Document(time, family, text, bits)
+
+
+# --- vocabulary ---------------------------------------------------------------------------------
+
+
+def tokenizer_sample(plan: Plan, characters: int = 60_000) -> str:
+    """Text to train the vocabulary on: as much of each family, and no name more than another.
+
+    Every surname is replaced by a random one, cut after its first syllable so that no merge
+    crosses the syllables: what is often told of somebody leaves no trace in the vocabulary.
+    """
+    tape = Tape(plan.seed, "tokenizer")
+    surname = re.compile(r"\b(?:" + "|".join(sorted(SURNAMES)) + r")\b")
+    parts = []
+    for family, module in FAMILIES.items():
+        size = 0
+        for number in itertools.count():
+            if size > characters:
+                break
+            text = _draw(module, Tape(plan.seed, "sample", family, number), plan)
+            for special in (USER, BOT):
+                text = text.replace(special, "")
+            parts.append(surname.sub(lambda _: _cut(tape.choice(SURNAMES)), text))
+            size += len(text)
+    names = [f"{name}\n {name}" for name in FIRST_NAMES for _ in range(100)]
+    cut = [f"{_cut(name)}\n {_cut(name)}" for name in SURNAMES for _ in range(2)]
+    return "\n".join(parts + names + cut)
+
+
+def _cut(surname: str) -> str:
+    """The two syllables on two lines; the second one always has three letters."""
+    return f"{surname[:-3]}\n{surname[-3:]}"
+
+
+def train_tokenizer(plan: Plan) -> BPETokenizer:
+    """The vocabulary of a plan: VOCAB_SIZE byte-level tokens with SPECIAL among them."""
+    return BPETokenizer.train(tokenizer_sample(plan), VOCAB_SIZE, special_tokens=SPECIAL)
+
+
+def encode(tokenizer: BPETokenizer, text: str) -> list[int]:
+    """Token ids of a document or prompt, with its <|user|> and <|bot|> as special tokens."""
+    if USER in text or BOT in text:
+        return tokenizer.encode(text, allowed_special=(USER, BOT))
+    return tokenizer.encode(text)
+
+
+# --- windows ------------------------------------------------------------------------------------
+
+
+def known_names(text: str) -> set[str]:
+    """The people and pairs of the truth table whose names stand in a text."""
+    return _known() & {f"{a} {b}" for a, b in _NAME.findall(text)} if _NAME.search(text) else set()
+
+
+_NAME = re.compile(r"\b([A-Z][a-z]+) (?=([A-Z][a-z]+))")
+_KNOWN: set[str] = set()
+
+
+def _known() -> set[str]:
+    if not _KNOWN:
+        _KNOWN.update(person.name for person in people())
+        _KNOWN.update(pair.author for pair in pairs())
+        _KNOWN.update(pair.title.removeprefix("The ") for pair in pairs())
+    return _KNOWN
+
+
+def windows(
+    stream: Iterable[Document], tokenizer: BPETokenizer, length: int, counts: Counter[str]
+) -> Iterator[list[int]]:
+    """Windows of `length` tokens, each of whole documents, each after <|end|>, filled with <|pad|>.
+
+    Nobody of the truth table stands in two documents of a window, so that copying cannot pass
+    for memory. `counts` gathers tokens by family. Raises ValueError for a document that does not
+    fit a window.
+    """
+    end, pad = tokenizer.special_tokens[END], tokenizer.special_tokens[PAD]
+    source = iter(stream)
+    waiting: list[tuple[list[int], set[str]]] = []
+    while True:
+        for document in itertools.islice(source, LOOK_AHEAD - len(waiting)):
+            ids = [end, *encode(tokenizer, document.text)]
+            if len(ids) >= length:
+                raise ValueError(
+                    f"a document of the family {document.family!r} has {len(ids)} tokens, and a "
+                    f"window {length}: make it shorter\n{document.text}"
+                )
+            counts[document.family] += len(ids)
+            waiting.append((ids, known_names(document.text)))
+        if not waiting:
+            return
+        row: list[int] = []
+        names: set[str] = set()
+        left = []
+        for ids, there in waiting:
+            if len(row) + len(ids) < length and not names & there:
+                row += ids
+                names |= there
+            else:
+                left.append((ids, there))
+        waiting = left
+        row.append(end)
+        counts["<padding>"] += length - len(row)
+        yield row + [pad] * (length - len(row))
+
+
+def write_corpus(plan: Plan, tokenizer: BPETokenizer, folder: Path, block_size: int) -> None:
+    """Write a plan's windows (uint16, block_size + 1 tokens each) and what is in them.
+
+    corpus.json holds, besides, the SHA-256 of the text (documents joined by <|end|>) and, by
+    family, documents, tokens, bytes and bits. Memory stays small: everything streams.
+    """
+    digest = hashlib.sha256()
+    totals: dict[str, Counter[str]] = {name: Counter() for name in FAMILIES}
+
+    def counted() -> Iterator[Document]:
+        for document in documents(plan):
+            data = document.text.encode()
+            digest.update(data + END.encode())
+            family = totals[document.family]
+            family["documents"] += 1
+            family["bytes"] += len(data)
+            family["bits"] += document.bits  # type: ignore[assignment]
+            yield document
+
+    tokens: Counter[str] = Counter()
+    number = 0
+    with new_folder(folder) as place:
+        with (place / WINDOWS).open("wb") as file:
+            for row in windows(counted(), tokenizer, block_size + 1, tokens):
+                file.write(np.asarray(row, dtype="<u2").tobytes())
+                number += 1
+        about = {
+            "plan": asdict(plan),
+            "sha256": digest.hexdigest(),
+            "windows": number,
+            "block_size": block_size,
+            "padding": tokens["<padding>"],
+            "families": {
+                name: {**count, "bits": round(count["bits"]), "tokens": tokens[name]}
+                for name, count in totals.items()
+                if count
+            },
+        }
+        write_text(place / ABOUT, json.dumps(about, indent=1))
+
+
+class WindowBatches:
+    """Batches of a written corpus, in its order: batch(step) -> inputs, targets (B, T) each."""
+
+    def __init__(self, folder: Path, batch_size: int, pad_id: int) -> None:
+        self.about = json.loads((folder / ABOUT).read_text())
+        width = self.about["block_size"] + 1
+        self.rows = np.memmap(folder / WINDOWS, dtype="<u2", mode="r").reshape(-1, width)
+        self.batch_size, self.pad_id = batch_size, pad_id
+
+    @property
+    def steps(self) -> int:
+        """Batches in one pass over the corpus; a last incomplete one is left out."""
+        return len(self.rows) // self.batch_size
+
+    def __call__(self, step: int) -> Batch:
+        """Inputs and targets of a step; padding is no target; after the last it begins anew."""
+        at = step % self.steps * self.batch_size
+        rows = torch.from_numpy(self.rows[at : at + self.batch_size].astype(np.int64))
+        return rows[:, :-1], _targets(rows[:, 1:], self.pad_id)
+
+
+def _targets(ids: Tensor, pad_id: int) -> Tensor:
+    return ids.masked_fill(ids == pad_id, IGNORE)
