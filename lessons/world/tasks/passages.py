@@ -8,14 +8,12 @@ apart from remembering. Some are about people of block "passage", with their tru
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from itertools import permutations
 
-from ..language import capital, pronoun
-from ..people_language import QUESTIONS, STATEMENTS, question
+from ..people_language import QUESTIONS, question
 from ..plan import held_out
+from ..reading import Fact, facts_of, known_people, passage_text
 from ..tape import Tape
-from ..truth import ATTRIBUTES, Person, invented_name, people
+from ..truth import ATTRIBUTES
 from .base import Item, check_split, same, simple_baselines
 
 NAME = "passages"
@@ -23,8 +21,7 @@ SPLITS = ("test", "unanswerable", "known", "counterfactual", "wording", "train")
 NOT_STATED = "not stated"
 KNOWN_SHARE = 0.1  # of passages in training: about people of block "passage"
 UNANSWERABLE_SHARE = 0.3  # of questions in training
-TWO_SHARE = 2 / 3  # of passages: about two people
-OTHER_SHARE = 0.75  # of unanswerable questions in those: stated of the other person; half in all
+OTHER_SHARE = 0.75  # of those, on two people: stated of the other person; half of all
 
 # What stands before a passage, a question and a reply.
 FORMS = (
@@ -34,101 +31,16 @@ FORMS = (
     ("Notes:", "Look up:", "In the notes:"),
 )
 FORMS_NEW = (("Report:", "From the report:", "It says:"), ("This is known:", "Look up:", "Reply:"))
-
 N_WORDINGS = min(map(len, QUESTIONS.values()))
-Fact = tuple[str, str, str]  # name, attribute, value
 Asked = tuple[str, str, str]  # name, attribute, what the passage says: a value or NOT_STATED
-
-
-def _orders(*counts: int) -> list[tuple[int, ...]]:
-    """All orders of `counts[i]` facts about person i, person 0 first."""
-    every = [person for person, n in enumerate(counts) for _ in range(n)]
-    return sorted({order for order in permutations(every) if order[0] == 0})
-
-
-# Whom each fact of a passage is about: 3 or 4 about one person, or 4 or 5 about two.
-ORDERS = {1: [(0,) * 3, (0,) * 4], 2: [*_orders(2, 2), *_orders(3, 2), *_orders(2, 3)]}
-# How many facts each sentence states: one or two, in 2 to 4 sentences.
-SENTENCES = {
-    n: [
-        sizes
-        for k in range(2, 5)
-        for sizes in sorted(set(permutations([1] * (2 * k - n) + [2] * (n - k))))
-        if sum(sizes) == n and len(sizes) == k
-    ]
-    for n in (3, 4, 5)
-}
-
-
-@cache
-def _known() -> tuple[Person, ...]:
-    return tuple(person for person in people() if person.block == "passage")
-
-
-def _attributes(tape: Tape, order: Sequence[int]) -> list[str]:
-    """An attribute for each fact: nobody's twice."""
-    left = [list(ATTRIBUTES), list(ATTRIBUTES)]
-    return [left[who].pop(tape.index(len(left[who]))) for who in order]
-
-
-def _differ(order: Sequence[int], attributes: Sequence[str]) -> bool:
-    """Whether something is stated of one person and not of the other."""
-    of = [{a for w, a in zip(order, attributes, strict=True) if w == who} for who in (0, 1)]
-    return of[0] != of[1]
-
-
-def _other_value(tape: Tape, attribute: str, *taken: str) -> str:
-    return tape.choice([value for value in ATTRIBUTES[attribute] if value not in taken])
-
-
-def _facts(tape: Tape, source: str) -> list[Fact]:
-    """What a passage states, in order; `source`: "invented", "known" or "counterfactual"."""
-    n = 2 if tape.chance(TWO_SHARE) else 1
-    order = tape.choice(ORDERS[n])
-    attributes = tape.until(lambda: _attributes(tape, order), lambda a: _differ(order, a))
-    known = tape.sample(_known(), n) if source != "invented" else []
-    names = [person.name for person in known] or tape.until(
-        lambda: [invented_name(tape) for _ in range(n)],
-        lambda names: n == 1 or not set(names[0].split()) & set(names[1].split()),
-    )
-    facts: list[Fact] = []
-    for who, attribute in zip(order, attributes, strict=True):
-        taken = [value for _, a, value in facts if a == attribute]
-        if source == "known":
-            value = known[who].value(attribute)
-        else:
-            truth = [known[who].value(attribute)] if known else []
-            value = _other_value(tape, attribute, *taken, *truth)
-        facts.append((names[who], attribute, value))
-    return facts
-
-
-def _text(tape: Tape, facts: Sequence[Fact]) -> str:
-    """The passage: "she" or "he" is whoever the sentence before was about at its end."""
-    sentences, at, last = [], 0, ""
-    for size in tape.choice(SENTENCES[len(facts)]):
-        clauses = ""
-        for name, attribute, value in facts[at : at + size]:
-            clause = tape.choice(STATEMENTS[attribute])[:-1]
-            subject = pronoun(name.split()[0]) if name == last else name
-            if not clauses:
-                clauses = capital(clause.format(name=subject, value=value))
-            elif name == last:
-                clauses += " and" + clause.format(name="", value=value)
-            else:
-                clauses += ", while " + clause.format(name=name, value=value)
-            last = name
-        sentences.append(clauses + ".")
-        at += size
-    return " ".join(sentences)
 
 
 def _passage(tape: Tape, source: str, new: bool) -> tuple[str, list[Fact]]:
     """A passage, held out of training (`new`) or not, and what it states."""
 
     def make() -> tuple[str, list[Fact]]:
-        facts = _facts(tape, source)
-        return _text(tape, facts), facts
+        facts = facts_of(tape, source)
+        return passage_text(tape, facts), facts
 
     return tape.until(make, lambda made: held_out("text", made[0]) == new)
 
@@ -197,11 +109,17 @@ def _item(
     asked = question(tape, attribute, name, new_question)
     of_others = [v for n, a, v in facts if a == attribute and n != name]
     kind = "stated" if said != NOT_STATED else "of the other" if of_others else "of nobody"
-    truth = {person.name: person.value(attribute) for person in _known() if source != "invented"}
+    truth = {
+        person.name: person.value(attribute) for person in known_people() if source != "invented"
+    }
     return Item(
         prompt=f"{before} {text}\n{ask} {asked}\n{reply}",
         answer=f" {said}",
-        absent=((text,) if new else ()) + ((asked,) if new_question else ()),
+        absent=tuple(
+            string
+            for string, unseen in ((text, new), (before, new_form), (asked, new_question))
+            if unseen
+        ),
         meta={
             "text": text,
             "name": name,
