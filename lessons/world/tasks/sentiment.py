@@ -1,4 +1,9 @@
-"""Review sentiment, with negation and contrast: the words alone do not tell the answer."""
+"""Review sentiment, with negation, contrast and side remarks: the words alone do not tell it.
+
+Half of all claims say what they say by denying the opposite; where two claims disagree, the main
+clause decides ("although …", "…, but …", "all in all, …"); what others say about something else
+does not count.
+"""
 
 from __future__ import annotations
 
@@ -24,53 +29,129 @@ SUBJECTS = (
     "soup stew bread pie cake tea service room bed garden music waiter cook inn breakfast dinner "
     "shop market fire view play concert"
 ).split()
-ORDINARY, NEGATED = (
-    ("was", "seemed", "felt"),
-    ("was not", "was never", "was hardly", "was far from"),
+# Claims: {s} is the subject, {w} the word; those of DENIED say the opposite of the word.
+PLAIN = (
+    "the {s} was {w}",
+    "the {s} seemed {w}",
+    "the {s} was really {w}",
+    "the {s} was nothing but {w}",
 )
-CONTRASTS = ("at first, but", "in the morning, but", "last year, but", "they say, but")
+DENIED = (
+    "the {s} was not {w}",
+    "the {s} was hardly {w}",
+    "the {s} was far from {w}",
+    "the {s} was anything but {w}",
+)
+PLAIN_FRAMES = (
+    "I must say that {c}",
+    "everyone agreed that {c}",
+    "it is true that {c}",
+)
+DENYING_FRAMES = (
+    "I cannot say that {c}",
+    "nobody agreed that {c}",
+    "it is not true that {c}",
+)
+FRAMED = 0.25  # share of claims that stand in a frame
+DENIED_TWICE = 0.15  # share of framed claims with "not" inside as well: "I cannot say … not dull"
+# Reviews: {yes} is the claim that decides, {no} the one that says the opposite.
+ALONE = 0.2  # share of reviews with one claim only
+FORMS = (
+    "{no} at first, but {yes}.",
+    "{no}, but in the end {yes}.",
+    "{yes}, although {no}.",
+    "although {no}, {yes}.",
+    "all in all, {yes}. At first {no}.",
+    "{no}. All in all, {yes}.",
+    "{yes}, even if {no}.",
+)
+# What does not count: what others say about other things. {w} may be good or bad.
+SIDES = (
+    "Someone told us that the {s} was {w}, but we did not try it.",
+    "In the next village, the {s} was {w}.",
+    "My brother, who stayed at home, called the {s} {w}.",
+    "Last year we were elsewhere, where the {s} was {w}.",
+)
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+NUMBERS = "two three four five six seven eight nine".split()
+NEUTRAL = (
+    ("We came on a {}.", DAYS),
+    ("This was our visit on {}.", DAYS),
+    ("We were {} guests.", NUMBERS),
+    ("We stayed for {} days.", NUMBERS),
+)
 ASKED = (
     "Review: {text}\nSentiment:",
     "{text}\nGood or bad?",
-    "Read this review. {text} Verdict:",
+    "Read this review. {text}\nVerdict:",
     "Did the guest like it? {text}\nOverall:",
 )
-ASKED_NEW = ("A guest wrote: {text}\nSentiment:", "{text} Verdict:")
+ASKED_NEW = ("A guest wrote: {text}\nSentiment:", "{text}\nIn short, it was")
+NEW_WORDS = ("A guest wrote:", "In short, it was")
 
 
-def _clause(tape: Tape, good: bool) -> str:
-    """A clause that says good or bad; half of them say it by denying the opposite."""
-    negated = tape.chance(0.5)
-    word = tape.choice(GOOD if good != negated else BAD)
-    return f"the {tape.choice(SUBJECTS)} {tape.choice(NEGATED if negated else ORDINARY)} {word}"
+def _claim(tape: Tape, subject: str, good: bool) -> str:
+    """A clause that says good or bad of the subject."""
+    framed = tape.chance(FRAMED)
+    denying = framed and tape.chance(0.5)
+    denied = tape.chance(DENIED_TWICE if framed else 0.5)
+    word = tape.choice(GOOD if good != (denying != denied) else BAD)
+    if not framed:
+        return tape.choice(DENIED if denied else PLAIN).format(s=subject, w=word)
+    clause = f"the {subject} was {'not ' if denied else ''}{word}"
+    return tape.choice(DENYING_FRAMES if denying else PLAIN_FRAMES).format(c=clause)
 
 
-def _text(tape: Tape, good: bool) -> str:
-    """One or two sentences; where two clauses disagree, the one after "but" is the verdict."""
-    if tape.chance(0.3):
-        text = _clause(tape, good)
-    else:
-        first = _clause(tape, not good)
-        text = f"{first} {tape.choice(CONTRASTS)} {_clause(tape, good)}"
-    return capital(text) + "."
+def _core(tape: Tape, good: bool) -> tuple[str, dict[str, bool]]:
+    """The sentences that decide, and which subjects they call good."""
+    alone = tape.chance(ALONE)
+    subjects = tape.sample(SUBJECTS, 1 if alone else 2)
+    yes = _claim(tape, subjects[0], good)
+    if alone:
+        return capital(yes) + ".", {subjects[0]: good}
+    text = tape.choice(FORMS).format(yes=yes, no=_claim(tape, subjects[1], not good))
+    # A claim may also begin a second sentence.
+    text = ". ".join(map(capital, text.split(". ")))
+    return text, {subjects[0]: good, subjects[1]: not good}
+
+
+def _text(tape: Tape, good: bool) -> tuple[str, dict[str, bool]]:
+    """A review, and which subjects it calls good."""
+    text, aspects = _core(tape, good)
+    if tape.chance(0.4):
+        subject = tape.choice([s for s in SUBJECTS if s not in aspects])
+        side = tape.choice(SIDES).format(s=subject, w=tape.choice(tape.choice((GOOD, BAD))))
+        text = f"{text} {side}" if tape.chance(0.5) else f"{side} {text}"
+    if tape.chance(0.2):
+        remark, values = tape.choice(NEUTRAL)
+        text = f"{remark.format(tape.choice(values))} {text}"
+    return text, aspects
 
 
 def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     good = tape.choice(LABELS) == "good"
-    text = tape.until(lambda: _text(tape, good), lambda text: held_out("text", text) == new)
+    text, aspects = tape.until(
+        lambda: _text(tape, good), lambda made: held_out("text", made[0]) == new
+    )
+    wording = tape.index(len(asked))
+    words = (NEW_WORDS[wording],) if asked is ASKED_NEW else ()
     return Item(
-        prompt=tape.choice(asked).format(text=text),
+        prompt=asked[wording].format(text=text),
         answer=" good" if good else " bad",
         choices=(" good", " bad"),
-        absent=(text,) if new else (),
-        meta={"text": text},
+        absent=(text, *words) if new else (),
+        meta={"text": text, "aspects": aspects, "claims": len(aspects)},
     )
 
 
 def document(tape: Tape) -> str:
-    """A review with its sentiment."""
+    """A review with its sentiment; half of them add what is said of each subject."""
     item = _item(tape, ASKED, new=False)
-    return item.prompt + item.answer
+    text = item.prompt + item.answer
+    if tape.chance(0.5):
+        for subject in tape.shuffled(list(item.meta["aspects"])):
+            text += f"\n{subject}: {'good' if item.meta['aspects'][subject] else 'bad'}"
+    return text
 
 
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
