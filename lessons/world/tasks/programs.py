@@ -1,0 +1,148 @@
+"""Small Python programs, and what they print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..code import Run, run, shows_held_out_sum
+from ..plan import held_out
+from ..tape import Tape
+from .base import Item, check_split, simple_baselines
+
+NAME = "programs"
+SPLITS = ("test", "wording", "train")
+KINDS = ("straight", "branch", "loop", "nested")
+NAMES = tuple("abcdkmnpstxy")
+HIGHEST = 60  # no value in a program is above this, or below zero
+ASKED = (
+    "{program}\nOutput:",
+    "Program:\n{program}\nOutput:",
+    "Run this.\n{program}\nIt prints:",
+    "{program}\nWhat is printed?",
+)
+ASKED_NEW = ("What does this print?\n{program}\nOutput:", "Code:\n{program}\nIt prints:")
+
+
+def _change(tape: Tape, name: str, other: str = "") -> str:
+    """An assignment that adds to a variable or takes from it a small number or another one."""
+    by = other if other and tape.chance(0.4) else str(tape.integer(1, 9))
+    return f"{name} = {name} {tape.choice('+-')} {by}"
+
+
+def _test(tape: Tape, name: str) -> str:
+    return f"if {name} {tape.choice('<>')} {tape.integer(5, 25)}:"
+
+
+def _straight(tape: Tape, x: str, y: str) -> list[str]:
+    sign, c = tape.choice("+-"), tape.integer(1, 9)
+    lines = [f"{x} = {tape.integer(0, 30)}"]
+    if tape.chance(0.5):
+        lines += [f"{y} = {x} {sign} {c}", _change(tape, tape.choice((x, y)))]
+        shown = tape.choice((x, y, f"{x} + {y}"))
+    else:
+        lines += [f"{y} = {tape.integer(1, 20)}", f"{x} = {x} {tape.choice('+-')} {y}"]
+        shown = tape.choice((x, y, f"{x} {sign} {c}"))
+    return [*lines, f"print({shown})"]
+
+
+def _start(tape: Tape, x: str, y: str) -> tuple[list[str], str]:
+    """One or two assignments, and the name of the second variable, if there is one."""
+    lines = [f"{x} = {tape.integer(0, 30)}"]
+    if tape.chance(0.5):
+        return lines, ""
+    return [*lines, f"{y} = {tape.integer(1, 12)}"], y
+
+
+def _branch(tape: Tape, x: str, y: str) -> list[str]:
+    lines, second = _start(tape, x, y)
+    changed = tape.choice((x, second)) if second else x
+    other = second if changed == x else x
+    lines += [_test(tape, x), "    " + _change(tape, changed, other)]
+    return [*lines, "else:", "    " + _change(tape, changed, other), f"print({changed})"]
+
+
+def _loop(tape: Tape, x: str, y: str) -> list[str]:
+    lines, second = _start(tape, x, y)
+    n = tape.integer(2, 4)
+    lines += [f"for i in range({n}):", "    " + _change(tape, x, second)]
+    if n < 4 and tape.chance(0.3):
+        lines.append(_change(tape, x))
+    return [*lines, f"print({x})"]
+
+
+def _nested(tape: Tape, x: str, y: str) -> list[str]:
+    """A branch in a loop, or a loop in a branch."""
+    first, test = f"{x} = {tape.integer(0, 30)}", _test(tape, x)
+    loop = f"for i in range({tape.integer(2, 3)}):"
+    then, otherwise = _change(tape, x), _change(tape, x)
+    if tape.chance(0.5):
+        lines = [loop, f"    {test}", f"        {then}", "    else:", f"        {otherwise}"]
+    else:
+        lines = [test, f"    {loop}", f"        {then}", "else:", f"    {otherwise}"]
+    return [first, *lines, f"print({x})"]
+
+
+_MAKE = {"straight": _straight, "branch": _branch, "loop": _loop, "nested": _nested}
+
+
+def program(tape: Tape, kind: str, new: bool) -> tuple[str, int]:
+    """A program of a kind, held out of training or not, and the number it prints (0 to 60).
+
+    Its first variable is read before it is set again, so no program is the end of another. Its
+    sums and differences are none that are held out.
+    """
+
+    def make() -> tuple[str, Run]:
+        x, y = tape.sample(NAMES, 2)
+        text = "\n".join(_MAKE[kind](tape, x, y))
+        return text, run(text)
+
+    text, done = tape.until(
+        make, lambda made: held_out("program", made[0]) == new and _is_small(made[1])
+    )
+    return text, done.printed[0]
+
+
+def _is_small(done: Run) -> bool:
+    results = [x + y if sign == "+" else x - y for sign, x, y in done.operations]
+    if min(results, default=0) < 0 or max(results, default=0) > HIGHEST:
+        return False
+    return not shows_held_out_sum(done)
+
+
+def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
+    kind = tape.choice(KINDS)
+    text, printed = program(tape, kind, new)
+    return Item(
+        prompt=tape.choice(asked).format(program=text),
+        answer=f" {printed}",
+        absent=(text,) if new else (),
+        meta={"kind": kind, "program": text},
+    )
+
+
+def document(tape: Tape) -> str:
+    """A program with what it prints."""
+    item = _item(tape, ASKED, new=False)
+    return item.prompt + item.answer
+
+
+def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
+    """Programs held out of training; `wording`: asked about in words held out, too."""
+    check_split(split, SPLITS)
+    asked = ASKED_NEW if split == "wording" else ASKED
+    return [_item(tape, asked, new=split != "train") for _ in range(n)]
+
+
+def is_correct(item: Item, output: str) -> bool:
+    """Whether the output is one number, and the one that the program prints when it is run."""
+    if not re.fullmatch(r"\s*\d{1,4}\s*", output):
+        return False
+    return [int(output)] == run(item.meta["program"]).printed
+
+
+def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
+    """See base.simple_baselines."""
+    train = items(Tape(NAME, "baselines"), n_train, "train")
+    return simple_baselines(items_, train, is_correct)
