@@ -55,7 +55,7 @@ the market | scale coin price cheese fruit | merchant trader butcher pedlar
 the forest | oak elm fern moss branch pine | hunter squirrel badger woodman
 school | chalk pen desk class bench ink | teacher pupil student scholar
 the weather | storm cloud fog wind hail gust | thunder rainbow lightning tempest
-a journey | road bag map path bridge trip | pilgrim rider driver traveller
+a journey | road bag map path bridge trip | pilgrim rider driver stranger
 the smithy | forge nail sword spark flame coal | blacksmith hammer farrier anvil
 the river | bank trout reed swan ford raft | ferry otter salmon miller
 the harvest | wheat scythe corn sheaf crop plum | reaper mower picker thresher

@@ -20,7 +20,7 @@ from .language import capital, plural
 
 # English, Tavi. The first line are those who can do something; all can have it done to them.
 ACTORS = """
-dog mili | cat sasi | fox vasa | bear mopi | horse mimu | cow heko | bird moma | king kima
+dog mili | cat sasi | fox vasa | bear mopi | horse mimu | cow musa | bird moma | king kima
 queen sumu | boy lusu | girl nuka | man huki | woman sinu | child lipi | teacher vosu
 farmer kunu | doctor kavo | sailor tona | friend piku | brother nipu | sister moso | mother sivo
 father tupo | uncle tapi
