@@ -24,9 +24,14 @@ NUMBER = re.compile(r"\b\d+\b")
 
 @dataclass
 class Run:
-    """What a program did: what it printed, and each sum or difference as (sign, left, right)."""
+    """What a program did.
+
+    `printed`: the numbers, in order. `values`: what each variable held in the end (counters of
+    loops left out). `operations`: each sum or difference as (sign, left, right).
+    """
 
     printed: list[int] = field(default_factory=list)
+    values: dict[str, int] = field(default_factory=dict)
     operations: list[tuple[str, int, int]] = field(default_factory=list)
 
 
@@ -68,7 +73,7 @@ class _Machine:
     def statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                self.values[name] = self.value(value)
+                self.run.values[name] = self.values[name] = self.value(value)
             case ast.If(test=test, body=body, orelse=otherwise):
                 self.block(body if self.holds(test) else otherwise)
             case ast.For(target=ast.Name(id=name), iter=count, body=body, orelse=[]):
@@ -134,31 +139,36 @@ def shows_held_out_sum(done: Run) -> bool:
 def same_behaviour(
     source: str,
     other: str,
-    run_source: Callable[[str], list[int]],
-    run_other: Callable[[str], list[int]],
+    run_source: Callable[[str], object],
+    run_other: Callable[[str], object],
     trials: int = 12,
 ) -> bool:
-    """Whether two programs print the same, as written and with other numbers in them.
+    """Whether two programs do the same, as written and with other numbers in them.
 
-    The other numbers (0 to 20, each number by one of its own, the same in both programs) send runs
-    down branches not taken before, so a constant or a mistake in one of them does not pass.
-    `run_source` and `run_other` return what a program of their language prints, or raise
-    ValueError; an `other` that raises is not the same.
+    The other numbers (0 to 20, the same in both programs) send runs down branches not taken
+    before, so a constant or a mistake in one of them does not pass. `run_source` and `run_other`
+    return what is to be equal, such as the numbers printed, or raise ValueError; an `other` that
+    raises is not the same.
     """
-    numbers = sorted(set(NUMBER.findall(source)), key=int)
+    numbers = NUMBER.findall(source)
+    in_order = NUMBER.findall(other) == numbers  # then equal numbers need not stay equal
     for trial in range(trials):
-        others = Tape("same behaviour", trial).sample(range(21), len(numbers))
-        new = {old: str(number) for old, number in zip(numbers, others, strict=True)}
+        new = list(map(str, Tape("same behaviour", trial).sample(range(21), len(numbers))))
         if trial == 0:
-            new = {}
-        expected = run_source(_replaced(source, new))
+            new = numbers
+        elif not in_order:
+            new = [new[numbers.index(old)] for old in numbers]
+        known = dict(zip(numbers, new, strict=True))
+        theirs = new if in_order else [known.get(old, old) for old in NUMBER.findall(other)]
+        expected = run_source(_with_numbers(source, new))
         try:
-            if run_other(_replaced(other, new)) != expected:
+            if run_other(_with_numbers(other, theirs)) != expected:
                 return False
         except ValueError:
             return False
     return True
 
 
-def _replaced(source: str, new: dict[str, str]) -> str:
-    return NUMBER.sub(lambda match: new.get(match[0], match[0]), source)
+def _with_numbers(source: str, new: Sequence[str]) -> str:
+    left = iter(new)
+    return NUMBER.sub(lambda _: next(left), source)

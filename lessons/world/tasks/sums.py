@@ -9,7 +9,8 @@ from dataclasses import replace
 from ..code import sum_pair
 from ..plan import sum_held_out
 from ..tape import Tape
-from .base import Item, check_split, simple_baselines
+from .base import Item, check_split
+from .programs import quiet_baselines
 
 NAME = "sums"
 SPLITS = ("test", "wording", "train")
@@ -99,13 +100,13 @@ def is_correct(item: Item, output: str) -> bool:
     """Whether the output is one number, and the sum or difference asked for in the prompt."""
     x, sign, y = re.findall(r"(\d+) *(\+|-|plus|minus) *(\d+)", item.prompt)[-1]
     right = result("+" if sign in ("+", "plus") else "-", int(x), int(y))
-    return re.fullmatch(r"\s*(\d{1,4})\s*", output) is not None and int(output) == right
+    return output.strip() == str(right)
 
 
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines; numbers and signs count as words."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return simple_baselines(_spaced(items_), _spaced(train), is_correct)
+    return quiet_baselines(_spaced(items_), _spaced(train), is_correct)
 
 
 def _spaced(items_: Sequence[Item]) -> list[Item]:

@@ -17,10 +17,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..code import MAX_CHARACTERS, MAX_STEPS, MAX_VALUE, parse, run, same_behaviour
+from ..code import MAX_CHARACTERS, MAX_STEPS, MAX_VALUE, Run, parse, run, same_behaviour
 from ..tape import Tape
-from .base import Item, check_split, simple_baselines
-from .programs import KINDS, program
+from .base import Item, check_split
+from .programs import KINDS, program, quiet_baselines
 
 NAME = "toy_code"
 SPLITS = ("test", "back", "wording", "train")  # `back`: from Stack to Python
@@ -56,7 +56,8 @@ def _words(node: ast.AST) -> list[str]:
         case ast.Constant(value=int() as number):
             return [str(number)]
         case ast.BinOp(left=x, op=op, right=y) | ast.Compare(left=x, ops=[op], comparators=[y]):
-            return [*_words(x), *_words(y), WORDS[type(op)]]
+            if type(op) in WORDS:
+                return [*_words(x), *_words(y), WORDS[type(op)]]
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             return [*_words(value), "set", name]
         case ast.Expr(value=ast.Call(args=[value])):
@@ -81,15 +82,15 @@ class _Block:
     other: list[str | _Block] = field(default_factory=list)
 
 
-def run_stack(source: str) -> list[int]:
-    """What a Stack program prints. Raises ValueError if it is wrong or takes long."""
+def run_stack(source: str) -> Run:
+    """What a Stack program does. Raises ValueError if it is wrong or takes long."""
     if len(source) > MAX_CHARACTERS:
         raise ValueError(f"a program of {len(source)} characters: at most {MAX_CHARACTERS}")
     machine = _Machine()
     machine.run(_nested(source.split()).parts)
     if machine.stack:
         raise ValueError(f"values left over: {machine.stack}")
-    return machine.printed
+    return machine.done
 
 
 def _nested(words: Sequence[str]) -> _Block:
@@ -109,6 +110,8 @@ def _nested(words: Sequence[str]) -> _Block:
         elif word == "end" and len(open_) > 1:
             open_.pop()
             into.pop()
+        elif word in ("else", "end"):
+            raise ValueError(f"{word!r} has nothing to close")
         elif word == "set":
             into[-1].append(f"set {next(left, '')}")
         else:
@@ -121,23 +124,25 @@ def _nested(words: Sequence[str]) -> _Block:
 class _Machine:
     def __init__(self) -> None:
         self.stack: list[int] = []
-        self.values: dict[str, int] = {}
-        self.printed: list[int] = []
+        self.done = Run()
         self.steps = 0
 
     def run(self, parts: Sequence[str | _Block]) -> None:
         for part in parts:
-            self.steps += 1
-            if self.steps > 5 * MAX_STEPS:  # words; a statement has about five
-                raise ValueError("too many steps")
+            self.step()
             if isinstance(part, str):
                 self.word(part)
             elif part.word == "if":
                 self.run(part.parts if self.pop() else part.other)
             else:
                 for _ in range(self.pop()):
+                    self.step()
                     self.run(part.parts)
-                    self.steps += 1
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > 5 * MAX_STEPS:  # words; a statement has about five
+            raise ValueError("too many steps")
 
     def pop(self) -> int:
         if not self.stack:
@@ -147,12 +152,12 @@ class _Machine:
     def word(self, word: str) -> None:
         if re.fullmatch(r"\d{1,6}", word):
             self.stack.append(int(word))
-        elif word in self.values:
-            self.stack.append(self.values[word])
+        elif word in self.done.values:
+            self.stack.append(self.done.values[word])
         elif re.fullmatch(r"set [a-z]", word):
-            self.values[word[-1]] = self.pop()
+            self.done.values[word[-1]] = self.pop()
         elif word == "show":
-            self.printed.append(self.pop())
+            self.done.printed.append(self.pop())
         elif word in WORDS.values():
             y, x = self.pop(), self.pop()
             results = {"add": x + y, "sub": x - y, "less": int(x < y), "more": int(x > y)}
@@ -202,22 +207,28 @@ def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
     return [_item(tape, direction, asked, new=True) for _ in range(n)]
 
 
-def _printed(source: str) -> list[int]:
-    return run(source).printed
+def _result(source: str) -> object:
+    done = run(source)
+    return done.printed, done.values
+
+
+def _result_stack(source: str) -> object:
+    done = run_stack(source)
+    return done.printed, done.values
 
 
 def is_correct(item: Item, output: str) -> bool:
-    """Whether the output, when run, prints what the program in the prompt prints.
+    """Whether the output, when run, does what the program in the prompt does.
 
-    Both are run with the program's numbers and with others, so that a program which only prints
-    the value does not pass.
+    Both must print the same and leave the same values in their variables, with the program's
+    numbers and with others: a program that only prints the result does not pass.
     """
     if item.meta["direction"] == TO_STACK:
-        return same_behaviour(item.meta["program"], output.strip(), _printed, run_stack)
-    return same_behaviour(item.meta["stack"], output.strip(), run_stack, _printed)
+        return same_behaviour(item.meta["program"], output.strip(), _result, _result_stack)
+    return same_behaviour(item.meta["stack"], output.strip(), _result_stack, _result)
 
 
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return simple_baselines(items_, train, is_correct)
+    return quiet_baselines(items_, train, is_correct)

@@ -1,0 +1,126 @@
+"""The family of programs against Python itself."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from lessons.world.plan import held_out, sum_held_out
+from lessons.world.tape import Tape, enumerate_outcomes
+from lessons.world.tasks import programs
+
+PROGRAM = re.compile(r"(?:^|(?<=\n))[a-z] = \d+\n(?:.*\n)*?print\(.*\)(?=\n)")
+
+
+class Number(int):
+    """A whole number that notes what is added to it and taken from it."""
+
+    pairs: list[tuple[int, int]]
+
+    def __add__(self, other: int) -> Number:
+        self.pairs.append((int(self), int(other)))
+        return Number(int(self) + other)
+
+    def __sub__(self, other: int) -> Number:
+        self.pairs.append((int(other), int(self) - int(other)))
+        return Number(int(self) - other)
+
+
+def executed(source: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """What Python prints, and the pairs of numbers that add up on the way."""
+    Number.pairs, printed = [], []
+    known = {"N": Number, "range": range, "print": printed.append}
+    exec(re.sub(r"\b(\d+)\b", r"N(\1)", source), {"__builtins__": {}} | known)
+    return [int(number) for number in printed], Number.pairs
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[str]:
+    return [programs.document(Tape("programs", i)) for i in range(5000)]
+
+
+def test_documents_are_right_and_show_nothing_held_out(documents: list[str]) -> None:
+    assert documents[:50] == [programs.document(Tape("programs", i)) for i in range(50)]
+    for document in documents:
+        assert len(document) < 200
+        source = PROGRAM.search(document)
+        assert source, document
+        assert not held_out("program", source[0])
+        printed, pairs = executed(source[0])
+        assert document.endswith(f" {printed[0]}")
+        assert len(printed) == 1
+        assert all(0 <= x + y <= 60 and y >= 0 for x, y in pairs)
+        assert not any(sum_held_out(*pair) for pair in pairs)
+        assert len(pairs) <= 4
+    assert any(min(pair) >= 10 for d in documents for pair in executed(PROGRAM.search(d)[0])[1])
+
+
+@pytest.mark.parametrize("split", programs.SPLITS)
+def test_items_are_right_and_new(split: str, documents: list[str]) -> None:
+    tape = Tape("items", split)
+    made = programs.items(tape, 500, split)
+    assert len(made) == 500
+    assert math.isfinite(tape.bits)
+    text = "\n".join(documents)
+    for item in made:
+        source = PROGRAM.search(item.prompt + item.answer)
+        assert source
+        (printed,), _ = executed(source[0])
+        assert item.answer == f" {printed}"
+        assert programs.is_correct(item, item.answer)
+        for wrong in (printed + 1, printed - 1, f"{printed}0", f"{printed} 1", "", "x"):
+            assert not programs.is_correct(item, f" {wrong}")
+        assert held_out("program", source[0]) == bool(item.absent) == (split != "train")
+        assert not any(absent in text for absent in item.absent)
+    assert {item.meta["kind"] for item in made} == set(programs.KINDS)
+
+
+def test_kinds_and_branches_are_mixed() -> None:
+    made = programs.items(Tape("mixed"), 500)
+    for item in made:
+        text, kind = item.meta["program"], item.meta["kind"]
+        found = ("if " in text, "for " in text)
+        expected = {"straight": (0, 0), "branch": (1, 0), "loop": (0, 1), "nested": (1, 1)}
+        assert found == expected[kind]
+    branches = [item.meta["program"] for item in made if item.meta["kind"] == "branch"]
+    taken = [bool(executed(re.sub(r"\n    .*\nelse:\n    .*\nprint.*", "\n    print(1)", text))[0])
+             for text in branches]  # fmt: skip
+    assert 0.35 < sum(taken) / len(taken) < 0.65
+
+
+def test_no_program_is_the_end_of_another() -> None:
+    for item in programs.items(Tape("ends"), 300):
+        with pytest.raises((NameError, IndentationError)):
+            executed(item.meta["program"].split("\n", 1)[1])
+
+
+def test_items_ask_as_documents_do(documents: list[str]) -> None:
+    def form(text: str) -> str:
+        return re.sub(r" \d+$", " 0", PROGRAM.sub("P", text))
+
+    known = {form(document) for document in documents}
+    for split in programs.SPLITS:
+        forms = {form(i.prompt + i.answer) for i in programs.items(Tape("f"), 200, split)}
+        assert forms.isdisjoint(known) if split == "wording" else forms == known
+
+
+def test_baselines_are_far_below_the_target() -> None:
+    scores = programs.baselines(programs.items(Tape("baselines of", 1), 300), n_train=300)
+    assert len(scores) == 3
+    assert max(scores.values()) < 0.2
+
+
+def test_tape_counts_every_choice() -> None:
+    outcomes = list(enumerate_outcomes(lambda tape: programs._change(tape, "x", "y")))
+    assert sum(2**-bits for _, bits in outcomes) == pytest.approx(1)
+    assert {text for text, _ in outcomes} >= {"x = x + y", "x = x - 9", "x = x + 1"}
+    tape = Tape("bits")
+    programs.document(tape)
+    assert 0 < tape.bits < 60
+
+
+def test_unknown_split() -> None:
+    with pytest.raises(ValueError, match="split='new'"):
+        programs.items(Tape("x"), 1, "new")
