@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..language import FIRST_NAMES, article
-from ..plan import held_out
+from ..sentences import may_write
 from ..tape import Tape
 from ..truth import ATTRIBUTES
 from .base import Item, check_split, same, simple_baselines
@@ -112,31 +112,33 @@ def _wish(tape: Tape, intent: str) -> str:
     return wish
 
 
-def _text(tape: Tape, intent: str) -> str:
-    """A message."""
+def _core(tape: Tape, intent: str) -> str:
+    """What the customer wants and does not want."""
     frame = tape.choice(ALONE if tape.chance(0.1) else FRAMES)
     named = [slot for slot in ("b", "c") if f"{{{slot}}}" in frame]
     others = tape.sample([i for i in INTENTS if i != intent], len(named))
     wishes = {slot: _wish(tape, other) for slot, other in zip(named, others, strict=True)}
     kin = tape.choice(KIN) if "{kin}" in frame else ""
-    text = frame.format(a=_wish(tape, intent), **wishes, kin=kin)
-    if tape.chance(0.3):
-        text = tape.choice(GREETINGS) + text
-    if tape.chance(0.3):
-        text += f" Yours, {tape.choice(FIRST_NAMES)}."
-    return text
+    return frame.format(a=_wish(tape, intent), **wishes, kin=kin)
+
+
+def _around(tape: Tape, core: str) -> str:
+    """The message, perhaps with a greeting and a name."""
+    greeting = tape.choice(GREETINGS) if tape.chance(0.3) else ""
+    return greeting + core + (f" Yours, {tape.choice(FIRST_NAMES)}." if tape.chance(0.3) else "")
 
 
 def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     intent = tape.choice(tuple(INTENTS))
-    text = tape.until(lambda: _text(tape, intent), lambda text: held_out("text", text) == new)
+    core = tape.until(lambda: _core(tape, intent), lambda core: may_write(core, new))
+    text = _around(tape, core)
     wording = tape.index(len(asked))
     words = (NEW_WORDS[wording],) if asked is ASKED_NEW else ()
     return Item(
         prompt=asked[wording].format(text=text),
         answer=f" {intent}",
         choices=tuple(f" {i}" for i in INTENTS),
-        absent=(text, *words) if new else (),
+        absent=(core, *words) if new else (),
         meta={"text": text},
     )
 

@@ -7,10 +7,10 @@ does not count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..language import capital
-from ..plan import held_out
+from ..sentences import may_write
 from ..tape import Tape
 from .base import Item, check_split, same, simple_baselines
 
@@ -43,17 +43,17 @@ DENIED = (
     "the {s} was anything but {w}",
 )
 PLAIN_FRAMES = (
-    "I must say that {c}",
+    "we must say that {c}",
     "everyone agreed that {c}",
     "it is true that {c}",
 )
 DENYING_FRAMES = (
-    "I cannot say that {c}",
+    "we cannot say that {c}",
     "nobody agreed that {c}",
     "it is not true that {c}",
 )
 FRAMED = 0.25  # share of claims that stand in a frame
-DENIED_TWICE = 0.15  # share of framed claims with "not" inside as well: "I cannot say … not dull"
+DENIED_TWICE = 0.15  # share of framed claims with "not" inside as well: "we cannot say … not dull"
 # Reviews: {yes} is the claim that decides, {no} the one that says the opposite.
 ALONE = 0.2  # share of reviews with one claim only
 FORMS = (
@@ -115,31 +115,30 @@ def _core(tape: Tape, good: bool) -> tuple[str, dict[str, bool]]:
     return text, {subjects[0]: good, subjects[1]: not good}
 
 
-def _text(tape: Tape, good: bool) -> tuple[str, dict[str, bool]]:
-    """A review, and which subjects it calls good."""
-    text, aspects = _core(tape, good)
+def _around(tape: Tape, core: str, subjects: Collection[str]) -> str:
+    """The core with remarks before or after it that do not count, on none of its subjects."""
+    text = core
     if tape.chance(0.4):
-        subject = tape.choice([s for s in SUBJECTS if s not in aspects])
+        subject = tape.choice([s for s in SUBJECTS if s not in subjects])
         side = tape.choice(SIDES).format(s=subject, w=tape.choice(tape.choice((GOOD, BAD))))
         text = f"{text} {side}" if tape.chance(0.5) else f"{side} {text}"
     if tape.chance(0.2):
         remark, values = tape.choice(NEUTRAL)
         text = f"{remark.format(tape.choice(values))} {text}"
-    return text, aspects
+    return text
 
 
 def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     good = tape.choice(LABELS) == "good"
-    text, aspects = tape.until(
-        lambda: _text(tape, good), lambda made: held_out("text", made[0]) == new
-    )
+    core, aspects = tape.until(lambda: _core(tape, good), lambda made: may_write(made[0], new))
+    text = _around(tape, core, aspects)
     wording = tape.index(len(asked))
     words = (NEW_WORDS[wording],) if asked is ASKED_NEW else ()
     return Item(
         prompt=asked[wording].format(text=text),
         answer=" good" if good else " bad",
         choices=(" good", " bad"),
-        absent=(text, *words) if new else (),
+        absent=(core, *words) if new else (),
         meta={"text": text, "aspects": aspects, "claims": len(aspects)},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..language import FIRST_NAMES, capital, pronoun
-from ..plan import held_out
+from ..sentences import may_write
 from ..tape import Tape
 from .base import Item, check_split, same, simple_baselines
 
@@ -19,7 +19,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "weather": "rain snow storm fog wind frost thunder hail sunshine clouds heat drizzle",
         "travel": "train ferry luggage ticket coach journey voyage suitcase station road ship map",
         "garden": "roses hedge lawn tulips weeds seedlings compost orchard spade lilies rake trees",
-        "money": "rent wages tax loan debt coins savings bill purse budget price interest",
+        "money": "rent wages tax loan debt coins savings bill purse budget fee interest",
         "animals": "dog cat goat pony hen owl rabbit sheep fox geese hedgehog kitten",
         "health": "cough fever doctor nurse medicine headache ointment toothache bandage cold "
         "hospital pills",
@@ -74,43 +74,37 @@ def _phrase(tape: Tape, topic: str) -> str:
     return f"{tape.choice(DETERMINERS_PLURAL if plural else DETERMINERS)} {noun}"
 
 
-def _text(tape: Tape, topic: str) -> tuple[str, list[str]]:
-    """A text on the topic, and the other topics it names."""
-    name, a, rest = (
-        tape.choice(FIRST_NAMES),
-        _phrase(tape, topic),
-        [t for t in TOPICS if t != topic],
-    )
-    named: list[str] = []
-
-    def other() -> str:
-        """A phrase of a topic that was not yet named."""
-        named.append(tape.choice([t for t in rest if t not in named]))
-        return _phrase(tape, named[-1])
-
+def _core(tape: Tape, topic: str) -> tuple[str, list[str]]:
+    """A sentence on the topic, and the other topics that it names."""
+    name, a = tape.choice(FIRST_NAMES), _phrase(tape, topic)
     if tape.chance(0.1):
-        text = tape.choice(ALONE).format(name=name, a=a)
-    else:
-        text = tape.choice(FRAMES).format(name=name, pronoun=pronoun(name), a=a, b=other())
-    text = capital(text)
-    if tape.chance(0.5):
-        side = capital(tape.choice(SIDES).format(name=tape.choice(FIRST_NAMES), c=other()))
-        text = f"{text} {side}" if tape.chance(0.5) else f"{side} {text}"
-    return text, named
+        return capital(tape.choice(ALONE).format(name=name, a=a)), []
+    other = tape.choice([t for t in TOPICS if t != topic])
+    frame = tape.choice(FRAMES)
+    b = _phrase(tape, other)
+    return capital(frame.format(name=name, pronoun=pronoun(name), a=a, b=b)), [other]
+
+
+def _around(tape: Tape, core: str, topic: str) -> str:
+    """The core with a sentence before or after it that names this topic and does not count."""
+    side = tape.choice(SIDES).format(name=tape.choice(FIRST_NAMES), c=_phrase(tape, topic))
+    return f"{core} {capital(side)}" if tape.chance(0.5) else f"{capital(side)} {core}"
 
 
 def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     topic = tape.choice(tuple(TOPICS))
-    text, named = tape.until(
-        lambda: _text(tape, topic), lambda made: held_out("text", made[0]) == new
-    )
+    core, named = tape.until(lambda: _core(tape, topic), lambda made: may_write(made[0], new))
+    text = core
+    if tape.chance(0.5):
+        named.append(tape.choice([t for t in TOPICS if t not in (topic, *named)]))
+        text = _around(tape, core, named[-1])
     wording = tape.index(len(asked))
     words = (NEW_WORDS[wording],) if asked is ASKED_NEW else ()
     return Item(
         prompt=asked[wording].format(text=text),
         answer=f" {topic}",
         choices=tuple(f" {t}" for t in TOPICS),
-        absent=(text, *words) if new else (),
+        absent=(core, *words) if new else (),
         meta={"text": text, "others": named},
     )
 
