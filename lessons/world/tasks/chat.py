@@ -83,7 +83,7 @@ def baselines(items_: Sequence[Item]) -> dict[str, float]:
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    train = items(Tape(NAME, "baselines"), 4000, "train")
+    train = items(Tape(NAME, "baselines"), 2000, "train")
     weigh = TfidfVectorizer(token_pattern=r"(?u)\S+", ngram_range=(1, 2), sublinear_tf=True)
     table = weigh.fit_transform([item.prompt for item in train])
     nearest = (weigh.transform([item.prompt for item in items_]) @ table.T).argmax(axis=1).A1
