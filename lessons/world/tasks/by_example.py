@@ -12,7 +12,7 @@ from .functions import is_correct as is_correct
 
 NAME = "by_example"
 SPLITS = ("test", "third letter", "compositions", "train")
-TRAIN_ITEMS = 2000  # what the baselines learn from
+TRAIN_ITEMS = 1000  # what the baselines learn from
 HEADER = "Examples:"
 SHOTS = (0, 1, 2, 4, 8, 16)  # numbers of examples before a query
 _LINES = (10, 20)  # fewest and most lines of a document
