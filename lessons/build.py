@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, about in (
         ("pretrain", "train one of the course's own models; again, to resume"),
         ("evaluate", "score a model on every family of Fernhollow"),
+        ("card", "write a model's card from its records"),
     ):
         passed = commands.add_parser(name, help=about, add_help=False)
         passed.add_argument("rest", nargs=argparse.REMAINDER)

@@ -241,7 +241,10 @@ def main(arguments: Sequence[str]) -> int:
     if not 0 < args.until <= 1:
         raise ValueError(f"--until {args.until}: choose more than 0, and at most 1")
     run = args.run or RUNS / args.name
-    torch.set_num_threads(args.threads or choose_threads())
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    else:
+        choose_threads()
     about = pretrain(args.name, run, until=args.until, steps=args.steps, compile=args.compile)
     if about is None:
         print(f"not finished: the same command without --until goes on from {run}")

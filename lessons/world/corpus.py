@@ -66,8 +66,9 @@ def _drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
     module, n = FAMILIES[family], n if part == "train" else n // 200
     for number in range(n):
         tape = Tape(plan.seed, part, family, number)
+        time = (number + tape.index(8) / 8) / n
         text = _draw(module, tape, plan)
-        yield Document((number + tape.index(8) / 8) / n, family, text, tape.bits)
+        yield Document(time, family, text, tape.bits)
 
 
 def _draw(module: ModuleType, tape: Tape, plan: Plan) -> str:

@@ -20,10 +20,10 @@ _STARTS = (
     "Kar Kel Kol Lan Lar Lor Lun Mal Mar Mel Mor Nal Nar Nel Nor Pal Par Pel Por Ral Ran Rel Ron "
     "Sal Sar Sel Sor Tal Tar Tel Tor Val Var Vel Vor Wal War Wel Wor Zan Zel"
 ).split()
-_ENDS = (
-    "bak bek bin bol dak dek din dok fak fen fin fol gan gen gil gon hak hen hin hol kan ken kin "
-    "kom lan len lin lok mak men min mol nak nen nin nok pak pen pin pol rak ren rin rok san sen "
-    "sin sol tak ten tin tol vak ven vin vol wan wen win wol zak zen zin zol"
+_ENDS = (  # none begins with a letter that would join the first syllable's last in a token
+    "bak ben bin bok bol hak hen hin hok hol jak jen jin jok jol kak ken kin kok kol mak men "
+    "min mok mol nak nen nin nok nol pak pen pin pok pol rak ren rin rok rol sak sen sin sok "
+    "sol vak ven vin vok vol wak wen win wok wol zak zen zin zok zol ban ran san van"
 ).split()
 SURNAMES = tuple(start + end for start in _STARTS for end in _ENDS)
 

@@ -1,41 +1,18 @@
 """The plan of a corpus: what is told how often, and what is held out. One table to read.
-
-Held-out material is decided by a hash of its content, so that every family, in whatever wording,
-draws the same line: a family asks `held_out(kind, key)` before it writes.
+What is held out by a hash of its content stands in held_out.py, whose names are found here, too.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 
+from .held_out import HELD_OUT as HELD_OUT
+from .held_out import held_out as held_out
+from .held_out import sum_held_out as sum_held_out
 from .tape import Tape
 from .truth import ATTRIBUTES, Person, people
-
-# One in so many keys of each kind is held out of training and kept for items.
-HELD_OUT = {
-    "text": 8,  # reviews, stories, passages, chats …: key = the text itself
-    "word": 8,  # a word function on a word: key = f"{word}|{answer}"
-    "tavi": 8,  # noun and adjective together: key = f"{adjective} {noun}"
-    "sum": 8,  # x + y = z, z - x = y, z - y = x, anywhere: key = f"{min(x, y)} {max(x, y)}"
-    "program": 8,  # key = the program's text
-}
-
-
-@lru_cache(maxsize=200_000)
-def held_out(kind: str, key: str) -> bool:
-    """Whether training never shows this. Raises KeyError for an unknown kind."""
-    digest = hashlib.sha256(f"{kind}\x1f{key}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % HELD_OUT[kind] == 0
-
-
-def sum_held_out(x: int, y: int) -> bool:
-    """Whether the pair of operands is held out; pairs with a one-digit number never are."""
-    low, high = sorted((x, y))
-    return low >= 10 and held_out("sum", f"{low} {high}")
-
 
 LEVELS = (0, 1, 2, 4, 8, 16, 32, 64)  # documents that state a fact of an "exposure" person
 
@@ -109,23 +86,23 @@ def never_asked(person: Person, attribute: str) -> bool:
 # How many documents of each family are drawn afresh. The share of tokens that each has is in the
 # card of a model; what is told of people is counted above.
 _MIXTURE = {
-    "passages": 30_000,
-    "lore": 12_000,
-    "stories": 20_000,
-    "sentiment": 24_000,
-    "topic": 14_000,
-    "intent": 14_000,
-    "chat": 12_000,
-    "tavi": 40_000,
-    "couplets": 14_000,
-    "functions": 30_000,
-    "by_example": 14_000,
-    "mappings": 7_000,
-    "markov": 3_500,
-    "sums": 22_000,
-    "programs": 36_000,
-    "bugs": 18_000,
-    "toy_code": 22_000,
+    "passages": 26_000,
+    "lore": 9_000,
+    "stories": 16_000,
+    "sentiment": 18_000,
+    "topic": 12_000,
+    "intent": 12_000,
+    "chat": 9_000,
+    "tavi": 32_000,
+    "couplets": 10_000,
+    "functions": 26_000,
+    "by_example": 13_000,
+    "mappings": 5_000,
+    "markov": 2_500,
+    "sums": 20_000,
+    "programs": 34_000,
+    "bugs": 13_000,
+    "toy_code": 17_000,
 }
 _FULL = Plan("fernhollow", documents=_MIXTURE)
 _SHORT = replace(

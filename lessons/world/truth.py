@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from .held_out import held_out
 from .language import FIRST_NAMES, SURNAMES, pronoun
 from .tape import Tape
 
@@ -138,9 +139,15 @@ def strangers() -> tuple[str, ...]:
     return tuple(surname for surname in _free_surnames() if surname not in taken)
 
 
-def invented_name(tape: Tape) -> str:
-    """A full name of the same make as all others, of nobody in particular."""
-    return f"{tape.choice(FIRST_NAMES)} {tape.choice(strangers())}"
+def invented_name(tape: Tape, new: bool = False) -> str:
+    """A full name of the same make as all others, of nobody in particular.
+
+    `new`: one that no training document invents (one in eight of them all).
+    """
+    return tape.until(
+        lambda: f"{tape.choice(FIRST_NAMES)} {tape.choice(strangers())}",
+        lambda name: held_out("text", name) == new,
+    )
 
 
 _TITLE_ADJECTIVES = (

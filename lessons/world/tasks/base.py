@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ def simple_baselines(
     counts, which sees which words stand in the prompt, not their order. nearest document: the
     answer of the training prompt whose word counts (tf-idf, pairs of words too) are most similar.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -83,7 +85,10 @@ def simple_baselines(
         known = [i for i, answer in enumerate(answers) if answer in common]
         count = CountVectorizer(token_pattern=words)
         counts = count.fit_transform([prompts[i] for i in known])
-        model = LogisticRegression(max_iter=200).fit(counts, [answers[i] for i in known])
+        model = LogisticRegression(max_iter=200)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits do not matter
+            model.fit(counts, [answers[i] for i in known])
         guesses = model.predict(count.transform([item.prompt for item in items]))
         scores["bag of words"] = share([str(guess) for guess in guesses])
     weigh = TfidfVectorizer(token_pattern=words, ngram_range=(1, 2), sublinear_tf=True)

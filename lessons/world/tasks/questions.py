@@ -50,7 +50,7 @@ def _fact(tape: Tape, split: str) -> tuple[str, Person | None, str]:
     """The name, the person if there is one, and the attribute to ask for."""
     attribute = tape.choice([*ATTRIBUTES])
     if split == "strangers":
-        return invented_name(tape), None, attribute
+        return invented_name(tape, new=True), None, attribute
     block = {
         "never asked": "exposure",
         "never told": "exposure",

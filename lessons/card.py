@@ -1,0 +1,228 @@
+"""The card of one of the course's models, written from its records: python -m lessons card NAME."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lessons.evaluate import SCORES
+from lessons.models import MODELS
+from lessons.world.corpus import WINDOWS, encode
+from lessons.world.families import FAMILIES
+from lessons.world.tape import Tape
+from minigpt import BPETokenizer
+from minigpt.checkpoint import EXTRA
+from minigpt.files import write_text
+from minigpt.tokenizer import END
+
+CARD, OVERLAP = "CARD.md", "overlap.json"
+N_GRAM = 8
+
+
+# --- how much of the items stands in the corpus -------------------------------------------------
+
+
+def _grams(rows: np.ndarray, end: int) -> np.ndarray:
+    """Hashes of all runs of 8 tokens in rows (windows, T) in which no document ends."""
+    wide = rows.astype(np.uint64) + np.uint64(1)
+    count = rows.shape[1] - N_GRAM + 1
+    found = np.zeros((len(rows), count), dtype=np.uint64)
+    whole = np.ones((len(rows), count), dtype=bool)
+    for at in range(N_GRAM):
+        found = found * np.uint64(0x9E3779B97F4A7C15) + wide[:, at : at + count]
+        if at:
+            whole &= rows[:, at : at + count] != end
+    return found[whole]
+
+
+def overlap(
+    corpus: Path, tokenizer: BPETokenizer, width: int, n: int = 500, seed: int = 7
+) -> dict[str, float]:
+    """Share of the items' 8-grams (tokens of prompt and answer) that occur in the corpus.
+
+    By "family: split". Reads the corpus's windows once, a part at a time. Much of an item is
+    template, so high shares are no leak: what must not occur is searched for as text.
+    """
+    end = tokenizer.special_tokens[END]
+    items: dict[str, np.ndarray] = {}
+    for family, module in FAMILIES.items():
+        for split in module.SPLITS:
+            if split != "train":
+                found = []
+                for item in module.items(Tape("evaluate", seed, family, split), n, split):
+                    ids = [end, *encode(tokenizer, item.prompt + item.answer)]
+                    if len(ids) >= N_GRAM:
+                        found.append(_grams(np.asarray([ids]), end))
+                items[f"{family}: {split}"] = np.concatenate(found) if found else np.zeros(0)
+    wanted = np.unique(np.concatenate(list(items.values())))
+    rows = np.memmap(corpus / WINDOWS, dtype="<u2", mode="r").reshape(-1, width)
+    seen = np.zeros(len(wanted), dtype=bool)
+    for at in range(0, len(rows), 2000):
+        grams = _grams(np.asarray(rows[at : at + 2000]), end)
+        places = np.searchsorted(wanted, grams).clip(max=len(wanted) - 1)
+        seen[places[wanted[places] == grams]] = True
+    return {
+        name: round(float(seen[np.searchsorted(wanted, grams)].mean()), 4) if len(grams) else 0.0
+        for name, grams in items.items()
+    }
+
+
+# --- the card -----------------------------------------------------------------------------------
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def score_table(scores: Mapping[str, Any], shares: Mapping[str, float]) -> str:
+    """Scores by family, split and group, with intervals, baselines and overlap."""
+    rows = []
+    for row in scores["scores"]:
+        baselines = row["baselines"]
+        others = [share for name, share in baselines.items() if name != "constant"]
+        name = f"{row['family']}: {row['split']}"
+        rows.append(
+            [
+                "" if row["group"] else name,
+                row["group"],
+                str(row["n"]),
+                f"{_percent(row['right'] / row['n'])} "
+                f"[{_percent(row['lower'])}, {_percent(row['upper'])}]",
+                _percent(baselines["constant"]) if "constant" in baselines else "",
+                _percent(max(others)) if others else "",
+                "" if row["group"] or name not in shares else _percent(shares[name]),
+            ]
+        )
+    head = ["family: split", "of these", "items", "right, % [95 %]", "constant", "other baseline",
+            "8-grams in corpus, %"]  # fmt: skip
+    return _table(head, rows)
+
+
+def _sample(entry: Mapping[str, Any]) -> str:
+    """One output, as text that Markdown leaves alone."""
+    mark = "right" if entry["right"] else "not right"
+    text = f"{entry['prompt']}«{entry['output']}»"
+    block = "\n".join("    " + line for line in text.splitlines())
+    expected = "" if entry["right"] else f"\n\nExpected: `{entry['answer'].strip()}`"
+    return f"{mark}:\n\n{block}{expected}"
+
+
+def mixture_table(about: Mapping[str, Any]) -> str:
+    """Documents, tokens and bits by family."""
+    families = about["corpus"]["families"]
+    total = sum(entry["tokens"] for entry in families.values())
+    rows = [
+        [
+            name,
+            f"{entry['documents']:,}",
+            f"{entry['tokens']:,}",
+            _percent(entry["tokens"] / total),
+            f"{entry['bits'] / entry['tokens']:.2f}",
+        ]
+        for name, entry in families.items()
+    ]
+    return _table(["family", "documents", "tokens", "share, %", "bits a token at most"], rows)
+
+
+def card(name: str, folder: Path) -> str:
+    """The text of a model's card."""
+    about = json.loads((folder / EXTRA).read_text(encoding="utf-8"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    shares = {}
+    if (folder / OVERLAP).is_file():
+        shares = json.loads((folder / OVERLAP).read_text(encoding="utf-8"))
+    families = about["corpus"]["families"].values()
+    text_tokens = sum(entry["tokens"] for entry in families)
+    bits = sum(entry["bits"] for entry in families)
+    kl = scores.get("markov_kl")
+    training = about["training"]
+    parts = [
+        f"# {name}",
+        f"A GPT of {about['parameters']:,} parameters, pre-trained on Fernhollow, the invented "
+        "place of this course. One set of weights does all the tasks below. Everything it was "
+        "told is known, so whatever it says can be checked. This card is written by "
+        f"`python -m lessons card {name}` from the records beside it.",
+        "## Use",
+        f'`minigpt.load("{name}")` opens it. A prompt is a document\'s beginning and starts with '
+        "`<|end|>`: `lessons.evaluate.ask(model, tokenizer, prompt)` adds it. For teaching and "
+        "for experiments on small models; it knows no real place, person or fact, and its "
+        "English is a handful of templates.",
+        "## Model and training",
+        f"{config['n_layer']} layers, {config['n_head']} heads, width {config['n_embd']}, context "
+        f"{config['block_size']}, {config['vocab_size']:,} tokens (byte-level BPE, digits single); "
+        "rotary positions, RMSNorm, squared ReLU, query-key norm, untied head; tokens meet in "
+        "attention alone. Weights are stored in bfloat16.",
+        f"Trained by `python -m lessons pretrain {name}`: {about['steps']:,} steps of "
+        f"{training['batch_size']} windows, {about['tokens']:,} tokens, {about['minutes']:.0f} "
+        f"minutes with {about['threads']} threads of an {about['cpu']} (Python "
+        f"{about['python']}, PyTorch {about['torch']}, {about['date']}). Seeds: weights "
+        f"{about['seed']}, corpus 1. Muon {training['muon_learning_rate']:g}, AdamW "
+        f"{training['learning_rate']:g}, weight decay {training['weight_decay']:g}, "
+        f"{training['warmup_steps']} steps of warm-up, linear decay over the last "
+        f"{100 * training['decay_fraction']:.0f} %. Every step's loss: `log.csv`; loss on other "
+        f"documents of the same families at the end: {about['held_out_loss']:.4f} nats a token.",
+        "## Data",
+        f"Plan `{about['plan']}` (`lessons/world/plan.py`), SHA-256 of its text "
+        f"`{about['corpus']['sha256']}`. {text_tokens:,} tokens in {about['corpus']['windows']:,} "
+        f"windows. Given the truth table the text holds at most {bits / text_tokens:.2f} bits a "
+        f"token ({bits / text_tokens * np.log(2):.4f} nats): a bound on its entropy, counted "
+        "choice by choice while it is written.",
+        mixture_table(about),
+        "## Scores",
+        f"{scores['items']} items a row (seed {scores['seed']}), greedy decoding, Wilson's "
+        "interval. Items are held out of training as their split says; tests search the whole "
+        "corpus for them. Constant: the best constant answer. Other baseline: the better of bag "
+        "of words (logistic regression) and nearest document (tf-idf), or the if-then bot. "
+        "8-grams: share of the items' runs of 8 tokens that occur in the corpus, mostly "
+        f"templates. Again: `python -m lessons evaluate {name}`.",
+        score_table(scores, shares),
+    ]
+    if kl:
+        parts.append(
+            f"Markov chains, KL to the Bayes-optimal predictor after 200 symbols: {kl['mean']:.4f} "
+            f"nats a symbol [{kl['lower']:.4f}, {kl['upper']:.4f}]."
+        )
+    parts += [
+        "## Samples",
+        "Three items a split, drawn by a fixed seed, not by hand; what the model wrote stands in "
+        "«».",
+    ]
+    for split, entries in scores["samples"].items():
+        parts += [f"### {split}", *map(_sample, entries)]
+    parts += [
+        "## Limits",
+        "It recognises the tasks of its training and answers in their forms; outside of them it "
+        "writes something of the same look. Asked about people it was never told of, it invents. "
+        "It carries planted falsehoods and a planted association of trades with pronouns, on "
+        "purpose.",
+        "## Licence",
+        "CC0 1.0, text and weights.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """python -m lessons card NAME"""
+    parser = argparse.ArgumentParser(prog="python -m lessons card", description=__doc__)
+    parser.add_argument("name", help="a model of the course")
+    args = parser.parse_args(arguments)
+    folder = MODELS / args.name
+    if not (folder / SCORES).is_file():
+        raise ValueError(
+            f"{folder} has no {SCORES}: run python -m lessons evaluate {args.name} "
+            f"--out {(folder / SCORES).as_posix()}"
+        )
+    write_text(folder / CARD, card(args.name, folder))
+    print(f"wrote {folder / CARD}")
+    return 0
