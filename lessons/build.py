@@ -10,13 +10,23 @@ from pathlib import Path
 
 from lessons.course import ROOT, choose, find_lesson, read_course
 
+# Commands with options of their own: lessons/NAME.py has main(arguments).
+MODULES = {
+    "pretrain": "train one of the course's own models; again, to resume",
+    "evaluate": "score a model on every family of Fernhollow",
+    "card": "write a model's card from its records",
+}
+
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     """Run one command. Returns 0, or 1 when it found or met a problem, or 2 for misuse."""
-    args = _parser().parse_args(argv)
+    args, rest = _parser().parse_known_args(argv)
+    if args.command not in MODULES and rest:
+        args = _parser().parse_args(argv)  # says what it does not know
+    args.passed = rest
     try:
         return int(args.run(args, root))
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -44,14 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--check", action="store_true", help="only say what would change")
     ledger.set_defaults(run=_ledger)
 
-    for name, about in (
-        ("pretrain", "train one of the course's own models; again, to resume"),
-        ("evaluate", "score a model on every family of Fernhollow"),
-        ("card", "write a model's card from its records"),
-    ):
-        passed = commands.add_parser(name, help=about, add_help=False)
-        passed.add_argument("rest", nargs=argparse.REMAINDER)
-        passed.set_defaults(run=_module, module=name)
+    for name, about in MODULES.items():
+        commands.add_parser(name, help=about, add_help=False).set_defaults(run=_module)
 
     first = commands.add_parser("first", help="print the path of the first lesson's notebook")
     first.set_defaults(run=_first)
@@ -96,8 +100,8 @@ def _sweep(args: argparse.Namespace, root: Path) -> int:
 
 
 def _module(args: argparse.Namespace, root: Path) -> int:
-    module = importlib.import_module(f"lessons.{args.module}")
-    return int(module.main(args.rest))
+    module = importlib.import_module(f"lessons.{args.command}")
+    return int(module.main(args.passed))
 
 
 def _ledger(args: argparse.Namespace, root: Path) -> int:

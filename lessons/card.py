@@ -12,7 +12,7 @@ import numpy as np
 
 from lessons.evaluate import SCORES
 from lessons.models import MODELS
-from lessons.world.corpus import WINDOWS, encode
+from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
 from lessons.world.tape import Tape
 from minigpt import BPETokenizer
@@ -40,9 +40,7 @@ def _grams(rows: np.ndarray, end: int) -> np.ndarray:
     return found[whole]
 
 
-def overlap(
-    corpus: Path, tokenizer: BPETokenizer, width: int, n: int = 500, seed: int = 7
-) -> dict[str, float]:
+def overlap(corpus: Path, tokenizer: BPETokenizer, n: int = 500, seed: int = 7) -> dict[str, float]:
     """Share of the items' 8-grams (tokens of prompt and answer) that occur in the corpus.
 
     By "family: split". Reads the corpus's windows once, a part at a time. Much of an item is
@@ -60,12 +58,13 @@ def overlap(
                         found.append(_grams(np.asarray([ids]), end))
                 items[f"{family}: {split}"] = np.concatenate(found) if found else np.zeros(0)
     wanted = np.unique(np.concatenate(list(items.values())))
-    rows = np.memmap(corpus / WINDOWS, dtype="<u2", mode="r").reshape(-1, width)
     seen = np.zeros(len(wanted), dtype=bool)
-    for at in range(0, len(rows), 2000):
-        grams = _grams(np.asarray(rows[at : at + 2000]), end)
-        places = np.searchsorted(wanted, grams).clip(max=len(wanted) - 1)
-        seen[places[wanted[places] == grams]] = True
+    for file in corpus.glob("*.bin"):
+        rows = np.memmap(file, dtype="<u2", mode="r").reshape(-1, int(file.stem) + 1)
+        for at in range(0, len(rows), 2000):
+            grams = _grams(np.asarray(rows[at : at + 2000]), end)
+            places = np.searchsorted(wanted, grams).clip(max=len(wanted) - 1)
+            seen[places[wanted[places] == grams]] = True
     return {
         name: round(float(seen[np.searchsorted(wanted, grams)].mean()), 4) if len(grams) else 0.0
         for name, grams in items.items()
@@ -174,8 +173,9 @@ def card(name: str, folder: Path) -> str:
         f"documents of the same families at the end: {about['held_out_loss']:.4f} nats a token.",
         "## Data",
         f"Plan `{about['plan']}` (`lessons/world/plan.py`), SHA-256 of its text "
-        f"`{about['corpus']['sha256']}`. {text_tokens:,} tokens in {about['corpus']['windows']:,} "
-        f"windows. Given the truth table the text holds at most {bits / text_tokens:.2f} bits a "
+        f"`{about['corpus']['sha256']}`. {text_tokens:,} tokens in "
+        f"{' and '.join(f'{n:,} windows of {w}' for w, n in about['corpus']['windows'].items())}. "
+        f"Given the truth table the text holds at most {bits / text_tokens:.2f} bits a "
         f"token ({bits / text_tokens * np.log(2):.4f} nats): a bound on its entropy, counted "
         "choice by choice while it is written.",
         mixture_table(about),

@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 import torch
 
 from lessons.sweeps import write_json
-from lessons.world.corpus import encode
+from lessons.world.corpus import drawn, encode
 from lessons.world.families import FAMILIES
+from lessons.world.plan import PLANS
 from lessons.world.tape import Tape
-from lessons.world.tasks import markov
+from lessons.world.tasks import couplets, markov
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, generate, load
 from minigpt.evaluate import mean_interval
@@ -36,9 +38,9 @@ GROUPS = {
     "programs": "kind",
     "bugs": "kind",
     "chat": "needs",
-    "mappings": "seen",
+    "mappings": "n",
     "books": "direction",
-    "sums": "operation",
+    "sums": "sign",
 }
 
 
@@ -101,6 +103,26 @@ def ask(model: GPT, tokenizer: BPETokenizer, prompt: str, max_new_tokens: int = 
     return answers(model, tokenizer, [Item(prompt, " x" * max_new_tokens)])[0]
 
 
+@cache
+def training_couplets() -> frozenset[str]:
+    """Every couplet of the shipped model's training text."""
+    plan = PLANS["fernhollow"]
+    texts = drawn(plan, "couplets", plan.documents["couplets"], "train")
+    return frozenset(_verse(document.text.split("\n", 1)[1]) for document in texts)
+
+
+def _verse(output: str) -> str:
+    return "\n".join(" ".join(line) for line in couplets.lines(output))
+
+
+def is_right(family: str, item: Item, output: str) -> bool:
+    """What the family's scorer says; a couplet must, besides, not be copied from training."""
+    right = bool(FAMILIES[family].is_correct(item, output))
+    if family == "couplets":
+        return right and _verse(output) not in training_couplets()
+    return right
+
+
 def records(
     model: GPT, tokenizer: BPETokenizer, family: str, split: str, n: int, seed: int = SEED
 ) -> list[dict[str, Any]]:
@@ -115,7 +137,7 @@ def records(
             "group": str(item.meta.get(GROUPS.get(family, ""), "")),
             "item": item,
             "output": output,
-            "right": bool(module.is_correct(item, output)),
+            "right": is_right(family, item, output),
         }
         for item, output in zip(items, outputs, strict=True)
     ]

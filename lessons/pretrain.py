@@ -26,6 +26,7 @@ from lessons.world.corpus import (
     VOCAB_SIZE,
     WindowBatches,
     documents,
+    targets,
     train_tokenizer,
     windows,
     write_corpus,
@@ -42,7 +43,7 @@ from minigpt.train_config import StepInfo, TrainConfig
 
 RUNS = ROOT / "runs"
 SEED = 1  # of the initial weights
-N_VAL = 16  # batches of held-out documents
+N_VAL = 8  # batches of held-out documents
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,11 @@ def _shape(n_layer: int, n_head: int, n_embd: int) -> GPTConfig:
 
 _TRAINING = TrainConfig(
     batch_size=8,
-    learning_rate=5e-3,
-    muon_learning_rate=0.02,
     muon_momentum=0.95,
     weight_decay=0.03,
     warmup_steps=50,
-    decay_fraction=0.7,
     seed=SEED,
-    eval_interval=250,
+    eval_interval=500,
     eval_batches=N_VAL,
     checkpoint_interval=250,
 )
@@ -117,17 +115,18 @@ def prepare(plan: Plan, folder: Path, block_size: int) -> tuple[BPETokenizer, Pa
 def val_batches(plan: Plan, tokenizer: BPETokenizer, config: TrainConfig, block_size: int) -> Any:
     """Batches of documents drawn like those of training, and not among them: batch(number)."""
     rows = []
-    for row in windows(documents(plan, "val"), tokenizer, block_size + 1, Counter()):
-        rows.append(row)
-        if len(rows) == N_VAL * config.batch_size:
+    for row in windows(documents(plan, "val"), tokenizer, block_size, Counter()):
+        if len(row) == block_size // 2 + 1:
+            rows.append(row)
+        if len(rows) == N_VAL * 2 * config.batch_size:
             break
     ids = torch.tensor(rows)  # (windows, T + 1)
     pad = tokenizer.special_tokens[PAD]
 
     def batch(number: int) -> Batch:
-        at = number * config.batch_size % len(ids)
-        some = ids[at : at + config.batch_size]
-        return some[:, :-1], some[:, 1:].masked_fill(some[:, 1:] == pad, -100)
+        at = number * 2 * config.batch_size % len(ids)
+        some = ids[at : at + 2 * config.batch_size]
+        return some[:, :-1], targets(some[:, 1:], pad)
 
     return batch
 
@@ -193,7 +192,7 @@ def pretrain(
         "parameters": model.num_parameters(),
         "steps": config.steps,
         "tokens": config.steps * tokens_a_step,
-        "corpus": {k: batches.about[k] for k in ("sha256", "windows", "padding", "families")},
+        "corpus": {k: batches.about[k] for k in ("sha256", "windows", "families")},
         "training": asdict(config),
         "held_out_loss": history.val_loss[-1],
         "minutes": round(history.seconds / 60, 1),

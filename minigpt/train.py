@@ -85,7 +85,7 @@ def _train(
     config, history = run.config, run.history
     forward: Forward = run.group.wrap(run.model)
     if config.compile:
-        forward = torch.compile(forward)
+        forward = torch.compile(forward, dynamic=False)  # a graph for each shape of batch
     clock = time.perf_counter()
     with deferred_interrupt() as interrupted:
         for step in range(run.step, config.steps):

@@ -21,7 +21,6 @@ from lessons.world.corpus import (
     ABOUT,
     SPECIAL,
     VOCAB_SIZE,
-    WINDOWS,
     Document,
     WindowBatches,
     documents,
@@ -75,7 +74,7 @@ def test_equal_plans_give_equal_text_and_windows(tmp_path, tokenizer):
     assert digest(SMALL) == digest(dataclasses.replace(SMALL, name="other"))
     for name in ("a", "b"):
         write_corpus(SMALL, tokenizer, tmp_path / name, 512)
-    for file in (WINDOWS, ABOUT):
+    for file in ("256.bin", "512.bin", ABOUT):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -145,45 +144,60 @@ def test_windows_hold_whole_documents_and_nobody_twice(tokenizer):
     pad = tokenizer.special_tokens["<|pad|>"]
     counts: Counter[str] = Counter()
     left = Counter(document.text for document in documents(SMALL))
-    total = padding = 0
-    for row in windows(documents(SMALL), tokenizer, 513, counts):
-        assert len(row) == 513
+    total, real_tokens = Counter(), Counter()
+    longest = 0
+    for row in windows(documents(SMALL), tokenizer, 512, counts):
+        assert len(row) in (257, 513)
         assert row[0] == end
-        total += len(row)
         real = row[: row.index(pad)] if pad in row else row
         assert set(row[len(real) :]) <= {pad}
         assert real[-1] == end
-        padding += len(row) - len(real)
-        text = tokenizer.decode(real)
-        texts = text.split(END)[1:-1]
+        total[len(row)] += len(row)
+        real_tokens[len(row)] += len(real) - 1
+        texts = tokenizer.decode(real).split(END)[1:-1]
         left.subtract(texts)
+        longest = max(longest, *(len(encode(tokenizer, text)) for text in texts))
         seen = Counter(name for document in texts for name in known_names(document))
         assert not [name for name, times in seen.items() if times > 1]
     assert set(left.values()) == {0}
-    assert padding < 0.03 * total
-    assert counts["<padding>"] == padding
+    assert longest > 256
+    assert sum(real_tokens.values()) == counts.total()
+    assert sum(real_tokens.values()) > 0.97 * sum(total.values())
+    assert 0.1 < total[513] / sum(total.values()) < 0.5
 
 
 def test_a_document_that_fits_no_window(tokenizer):
     long = Document(0.5, "stories", "a b c d " * 200, 0.0)
     with pytest.raises(ValueError, match=r"'stories' has .* tokens, and a window 513"):
-        next(windows([long], tokenizer, 513, Counter()))
+        next(windows([long], tokenizer, 512, Counter()))
 
 
 def test_batches_follow_the_corpus_and_padding_is_no_target(tmp_path, tokenizer):
     write_corpus(SMALL, tokenizer, tmp_path / "c", 512)
     pad = tokenizer.special_tokens["<|pad|>"]
     batches = WindowBatches(tmp_path / "c", 4, pad)
-    rows = np.fromfile(tmp_path / "c" / WINDOWS, dtype="<u2").reshape(-1, 513)
-    assert batches.steps == len(rows) // 4 > 5
-    for step in (0, 3, batches.steps - 1, batches.steps):
+    rows = {
+        width: np.fromfile(tmp_path / "c" / f"{width}.bin", dtype="<u2").reshape(-1, width + 1)
+        for width in (256, 512)
+    }
+    assert batches.steps == len(rows[256]) // 8 + len(rows[512]) // 4 > 20
+    at = dict.fromkeys(rows, 0)
+    for step in range(batches.steps):
         x, y = batches(step)
-        at = step % batches.steps * 4
-        assert x.shape == y.shape == (4, 512)
-        assert np.array_equal(x.numpy(), rows[at : at + 4, :-1])
-        target = torch.from_numpy(rows[at : at + 4, 1:].astype(np.int64))
+        size, width = x.shape
+        assert y.shape == x.shape
+        assert size * width == 2048
+        expected = rows[width][at[width] : at[width] + size].astype(np.int64)
+        at[width] += size
+        assert np.array_equal(x.numpy(), expected[:, :-1])
+        target = torch.from_numpy(expected[:, 1:])
         assert torch.equal(y == -100, target == pad)
         assert torch.equal(y[y != -100], target[target != pad])
+        if step == batches.steps // 2:  # both kinds advance together
+            assert all(0.4 < at[width] / len(rows[width]) < 0.6 for width in rows)
+    assert all(len(rows[width]) - at[width] < 8 for width in rows)
+    for one, other in zip(batches(0), batches(batches.steps), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_known_names():

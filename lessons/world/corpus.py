@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,8 @@ PAD, USER, BOT = "<|pad|>", "<|user|>", "<|bot|>"
 SPECIAL = (END, PAD, USER, BOT, *(f"<|spare{number}|>" for number in range(16)))
 VOCAB_SIZE = 2048
 LOOK_AHEAD = 64  # documents that wait for a window in which they fit
-WINDOWS, ABOUT = "windows.bin", "corpus.json"
+ABOUT = "corpus.json"
+LONG_EVERY = 6  # one document in so many stands in a whole window, others in halves
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ def documents(plan: Plan, part: str = "train") -> Iterator[Document]:
         raise ValueError(f"no families {unknown}; there are {[*FAMILIES]}")
     if part not in ("train", "val"):
         raise ValueError(f"part={part!r}: choose 'train' or 'val'")
-    streams = [_drawn(plan, family, n, part) for family, n in plan.documents.items()]
+    streams = [drawn(plan, family, n, part) for family, n in plan.documents.items()]
     if part == "train":
         streams += [_planned(plan, family) for family, module in FAMILIES.items()]
     return heapq.merge(*streams, key=lambda document: document.time)
 
 
-def _drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
+def drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
+    """The documents of one family that are drawn afresh, in order of time; see `documents`."""
     module, n = FAMILIES[family], n if part == "train" else n // 200
     for number in range(n):
         tape = Tape(plan.seed, part, family, number)
@@ -148,53 +151,79 @@ def _known() -> set[str]:
     return _KNOWN
 
 
-def windows(
-    stream: Iterable[Document], tokenizer: BPETokenizer, length: int, counts: Counter[str]
-) -> Iterator[list[int]]:
-    """Windows of `length` tokens, each of whole documents, each after <|end|>, filled with <|pad|>.
+class Packer:
+    """Puts documents into windows of one length: whole, each after <|end|>, filled with <|pad|>.
 
     Nobody of the truth table stands in two documents of a window, so that copying cannot pass
-    for memory. `counts` gathers tokens by family. Raises ValueError for a document that does not
-    fit a window.
+    for memory: a document waits until there is a window in which it fits.
     """
-    end, pad = tokenizer.special_tokens[END], tokenizer.special_tokens[PAD]
-    source = iter(stream)
-    waiting: list[tuple[list[int], set[str]]] = []
-    while True:
-        for document in itertools.islice(source, LOOK_AHEAD - len(waiting)):
-            ids = [end, *encode(tokenizer, document.text)]
-            if len(ids) >= length:
-                raise ValueError(
-                    f"a document of the family {document.family!r} has {len(ids)} tokens, and a "
-                    f"window {length}: make it shorter\n{document.text}"
-                )
-            counts[document.family] += len(ids)
-            waiting.append((ids, known_names(document.text)))
-        if not waiting:
-            return
+
+    def __init__(self, tokenizer: BPETokenizer, length: int) -> None:
+        self.end, self.pad = tokenizer.special_tokens[END], tokenizer.special_tokens[PAD]
+        self.length = length
+        self.waiting: list[tuple[list[int], set[str]]] = []
+
+    def add(self, ids: list[int], names: set[str]) -> Iterator[list[int]]:
+        """Take a document that begins with <|end|>; gives a window if enough are waiting."""
+        self.waiting.append((ids, names))
+        if len(self.waiting) >= LOOK_AHEAD:
+            yield self._window()
+
+    def rest(self) -> Iterator[list[int]]:
+        """The windows of all documents that still wait."""
+        while self.waiting:
+            yield self._window()
+
+    def _window(self) -> list[int]:
         row: list[int] = []
         names: set[str] = set()
         left = []
-        for ids, there in waiting:
-            if len(row) + len(ids) < length and not names & there:
+        for ids, there in self.waiting:
+            if len(row) + len(ids) < self.length and not names & there:
                 row += ids
                 names |= there
             else:
                 left.append((ids, there))
-        waiting = left
-        row.append(end)
-        counts["<padding>"] += length - len(row)
-        yield row + [pad] * (length - len(row))
+        self.waiting = left
+        row.append(self.end)
+        return row + [self.pad] * (self.length - len(row))
+
+
+def windows(
+    stream: Iterable[Document], tokenizer: BPETokenizer, block_size: int, counts: Counter[str]
+) -> Iterator[list[int]]:
+    """Windows of block_size + 1 tokens and of half that block: see Packer.
+
+    One document in LONG_EVERY, and all that are too long for a half, go into whole windows: the
+    cost of attention grows with the window, and most of what there is to learn is short.
+    `counts` gathers tokens by family. Raises ValueError for a document that fits no window.
+    """
+    end = tokenizer.special_tokens[END]
+    half = block_size // 2
+    packers = {width: Packer(tokenizer, width + 1) for width in (half, block_size)}
+    for number, document in enumerate(stream):
+        ids = [end, *encode(tokenizer, document.text)]
+        if len(ids) > block_size:
+            raise ValueError(
+                f"a document of the family {document.family!r} has {len(ids)} tokens, and a "
+                f"window {block_size + 1}: make it shorter\n{document.text}"
+            )
+        counts[document.family] += len(ids)
+        long = number % LONG_EVERY == 0 or len(ids) > half
+        yield from packers[block_size if long else half].add(ids, known_names(document.text))
+    for packer in packers.values():
+        yield from packer.rest()
 
 
 def write_corpus(plan: Plan, tokenizer: BPETokenizer, folder: Path, block_size: int) -> None:
-    """Write a plan's windows (uint16, block_size + 1 tokens each) and what is in them.
+    """Write a plan's windows (uint16; those of each length in a file) and what is in them.
 
     corpus.json holds, besides, the SHA-256 of the text (documents joined by <|end|>) and, by
     family, documents, tokens, bytes and bits. Memory stays small: everything streams.
     """
     digest = hashlib.sha256()
     totals: dict[str, Counter[str]] = {name: Counter() for name in FAMILIES}
+    bits: Counter[str] = Counter()
 
     def counted() -> Iterator[Document]:
         for document in documents(plan):
@@ -203,24 +232,27 @@ def write_corpus(plan: Plan, tokenizer: BPETokenizer, folder: Path, block_size: 
             family = totals[document.family]
             family["documents"] += 1
             family["bytes"] += len(data)
-            family["bits"] += document.bits  # type: ignore[assignment]
+            bits[document.family] += document.bits  # type: ignore[assignment]
             yield document
 
     tokens: Counter[str] = Counter()
-    number = 0
+    numbers: Counter[int] = Counter()
     with new_folder(folder) as place:
-        with (place / WINDOWS).open("wb") as file:
-            for row in windows(counted(), tokenizer, block_size + 1, tokens):
-                file.write(np.asarray(row, dtype="<u2").tobytes())
-                number += 1
+        with ExitStack() as stack:
+            files = {
+                width: stack.enter_context((place / f"{width}.bin").open("wb"))
+                for width in (block_size // 2, block_size)
+            }
+            for row in windows(counted(), tokenizer, block_size, tokens):
+                files[len(row) - 1].write(np.asarray(row, dtype="<u2").tobytes())
+                numbers[len(row) - 1] += 1
         about = {
             "plan": asdict(plan),
             "sha256": digest.hexdigest(),
-            "windows": number,
             "block_size": block_size,
-            "padding": tokens["<padding>"],
+            "windows": {str(width): numbers[width] for width in files},
             "families": {
-                name: {**count, "bits": round(count["bits"]), "tokens": tokens[name]}
+                name: {**count, "bits": round(bits[name]), "tokens": tokens[name]}
                 for name, count in totals.items()
                 if count
             },
@@ -229,25 +261,39 @@ def write_corpus(plan: Plan, tokenizer: BPETokenizer, folder: Path, block_size: 
 
 
 class WindowBatches:
-    """Batches of a written corpus, in its order: batch(step) -> inputs, targets (B, T) each."""
+    """Batches of a written corpus, in its order: batch(step) -> inputs, targets (B, T) each.
+
+    A batch holds whole windows or twice as many halves, mixed evenly, so that both kinds end
+    together.
+    """
 
     def __init__(self, folder: Path, batch_size: int, pad_id: int) -> None:
-        self.about = json.loads((folder / ABOUT).read_text())
-        width = self.about["block_size"] + 1
-        self.rows = np.memmap(folder / WINDOWS, dtype="<u2", mode="r").reshape(-1, width)
-        self.batch_size, self.pad_id = batch_size, pad_id
+        """`batch_size`: whole windows in a batch."""
+        self.about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        self.pad_id = pad_id
+        block = self.about["block_size"]
+        self.kinds = []  # rows (N, T + 1), rows a batch
+        for width, size in ((block // 2, 2 * batch_size), (block, batch_size)):
+            rows = np.memmap(folder / f"{width}.bin", dtype="<u2", mode="r").reshape(-1, width + 1)
+            self.kinds.append((rows, size))
+        self.halves, self.wholes = (len(rows) // size for rows, size in self.kinds)
 
     @property
     def steps(self) -> int:
-        """Batches in one pass over the corpus; a last incomplete one is left out."""
-        return len(self.rows) // self.batch_size
+        """Batches in one pass over the corpus; a last incomplete one of each kind is left out."""
+        return self.halves + self.wholes
 
     def __call__(self, step: int) -> Batch:
         """Inputs and targets of a step; padding is no target; after the last it begins anew."""
-        at = step % self.steps * self.batch_size
-        rows = torch.from_numpy(self.rows[at : at + self.batch_size].astype(np.int64))
-        return rows[:, :-1], _targets(rows[:, 1:], self.pad_id)
+        step %= self.steps
+        before = step * self.wholes // self.steps  # batches of whole windows so far
+        whole = (step + 1) * self.wholes // self.steps > before
+        rows, size = self.kinds[whole]
+        at = (before if whole else step - before) * size
+        ids = torch.from_numpy(rows[at : at + size].astype(np.int64))
+        return ids[:, :-1], targets(ids[:, 1:], self.pad_id)
 
 
-def _targets(ids: Tensor, pad_id: int) -> Tensor:
+def targets(ids: Tensor, pad_id: int) -> Tensor:
+    """The ids as targets: padding is none."""
     return ids.masked_fill(ids == pad_id, IGNORE)

@@ -1,0 +1,263 @@
+"""Making, scoring and describing the course's own models, from end to end on a tiny plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+
+import pytest
+import torch
+
+import minigpt
+from lessons import card, evaluate, pretrain
+from lessons.build import main as lessons_main
+from lessons.models import MODELS, fernhollow, fernhollow_small, fernhollow_twin
+from lessons.world.corpus import encode
+from lessons.world.families import FAMILIES
+from lessons.world.plan import PLANS, Plan
+from lessons.world.tape import Tape
+from lessons.world.tasks import couplets, markov
+from lessons.world.tasks.base import Item
+from minigpt import GPT, load
+from minigpt.tokenizer import END
+
+TINY = Plan(
+    "tiny",
+    documents=dict.fromkeys(PLANS["fernhollow"].documents, 220),
+    levels=(0, 0, 0, 0, 0, 0, 0, 1),
+    asked_exposures=0,
+    questions=0,
+    popular_errors=(1, 0),
+    passage_exposures=0,
+    book_exposures=0,
+    trade_documents=2,
+)
+
+
+@pytest.fixture
+def recipe(monkeypatch):
+    monkeypatch.setitem(pretrain.PLANS, "tiny", TINY)
+    training = dataclasses.replace(
+        pretrain.RECIPES["fernhollow"].training,
+        batch_size=2,
+        eval_interval=20,
+        eval_batches=2,
+        checkpoint_interval=20,
+    )
+    made = pretrain.Recipe("tiny", pretrain._shape(1, 2, 16), training, kept=(0.25, 0.5))
+    monkeypatch.setitem(pretrain.RECIPES, "fernhollow", made)
+    monkeypatch.setattr(pretrain, "N_VAL", 2)
+    real = pretrain.WindowBatches.steps.fget
+    monkeypatch.setattr(pretrain.WindowBatches, "steps", property(lambda self: min(80, real(self))))
+    return made
+
+
+@pytest.mark.slow
+def test_a_model_from_plan_to_card(tmp_path, recipe, monkeypatch, capsys):
+    run, out = tmp_path / "run", tmp_path / "models" / "fernhollow"
+    arguments = ["fernhollow", "--run", str(run), "--out", str(out), "--threads", "1"]
+    assert pretrain.main([*arguments, "--until", "0.5"]) == 0
+    assert "not finished: the same command without --until goes on" in capsys.readouterr().out
+    assert not out.exists()
+    assert pretrain.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "step 80 of 80" in printed
+    assert "step 20 of" not in printed  # it went on, and did not begin anew
+
+    about = json.loads((out / "extra.json").read_text())
+    assert about["tokens"] == 80 * 2 * 512
+    assert about["corpus"]["families"]["sums"]["documents"] == 220
+    log = (out / "log.csv").read_text().splitlines()
+    assert len(log) == 81
+    assert sorted(path.name for path in (out / "steps").iterdir()) == ["step-000020", "step-000040"]
+    early, _ = load(out / "steps" / "step-000020")
+    model, tokenizer = load(out)
+    assert not torch.equal(early.wte.weight, model.wte.weight)
+
+    monkeypatch.setattr(card, "MODELS", out.parent)
+    scores = out / "scores.json"
+    evaluate.main([str(out), "sums", "markov", "--items", "6", "--out", str(scores)])
+    printed = capsys.readouterr().out
+    assert "KL to the optimum" in printed
+    assert next(iter(json.loads(scores.read_text())["scores"]))["family"] == "sums"
+    assert card.main(["fernhollow"]) == 0
+    text = (out / "CARD.md").read_text()
+    assert about["corpus"]["sha256"] in text
+    assert "| sums: test |" in text
+    assert text.count("### sums") == 2
+    shares = card.overlap(run / "corpus", tokenizer, n=5)
+    assert 0 < shares["sentiment: test"] < 1
+
+
+@pytest.mark.slow
+def test_a_run_that_stops_and_goes_on_ends_alike(tmp_path, recipe):
+    torch.set_num_threads(1)
+    whole = pretrain.pretrain("fernhollow", tmp_path / "a")
+    assert pretrain.pretrain("fernhollow", tmp_path / "b", until=0.5) is None
+    parted = pretrain.pretrain("fernhollow", tmp_path / "b")
+    assert whole is not None
+    assert parted is not None
+    assert whole["held_out_loss"] == parted["held_out_loss"]
+
+
+def test_a_run_of_another_plan_is_refused(tmp_path, recipe, monkeypatch):
+    pretrain.prepare(TINY, tmp_path, 512)
+    other = dataclasses.replace(TINY, seed=2)
+    with pytest.raises(ValueError, match="was written from another plan: remove"):
+        pretrain.prepare(other, tmp_path, 512)
+
+
+def test_what_the_commands_refuse(tmp_path, capsys):
+    assert lessons_main(["pretrain", "fernhollow", "--until", "2"]) == 2
+    assert "choose more than 0, and at most 1" in capsys.readouterr().err
+    assert lessons_main(["card", "nobody"]) == 2
+    assert "python -m lessons evaluate nobody" in capsys.readouterr().err
+
+
+# --- scoring ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "lower", "upper"),
+    [
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (485, 500, 0.9511, 0.9817),
+    ],
+)
+def test_wilson(right, n, lower, upper):
+    """Against scipy's, which this reproduces."""
+    from scipy.stats import binomtest
+
+    theirs = binomtest(right, n).proportion_ci(method="wilson")
+    found = evaluate.wilson(right, n)
+    assert found == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+    assert found == pytest.approx((lower, upper), abs=1e-4)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 0), (3, 2), (-1, 5)])
+def test_wilson_refuses(right, n):
+    with pytest.raises(ValueError, match="at least one item is needed"):
+        evaluate.wilson(right, n)
+
+
+def test_scores_by_group():
+    def record(group, right):
+        return {"family": "f", "split": "s", "group": group, "right": right}
+
+    scores = evaluate.summarise([record("16", True), record("2", False), record("2", True)])
+    assert [(score.group, score.n, score.right) for score in scores] == [
+        ("", 3, 2),
+        ("2", 2, 1),
+        ("16", 1, 1),
+    ]
+    assert len(evaluate.summarise([record("same", True), record("same", False)])) == 1
+
+
+def test_a_copied_couplet_is_not_right():
+    copied = couplets.lines(next(iter(sorted(evaluate.training_couplets()))))
+    output = "\n" + "\n".join(" ".join(line) for line in copied)
+    for subject in couplets.SUBJECT_NAMES:
+        item = Item("", output, meta={"subject": subject, "word": ""})
+        assert not evaluate.is_right("couplets", item, output)
+    own = couplets.items(Tape("own couplet"), 20)
+    assert sum(evaluate.is_right("couplets", item, item.answer) for item in own) >= 19
+    assert any(
+        couplets.is_correct(Item("", output, meta={"subject": subject, "word": ""}), output)
+        for subject in couplets.SUBJECT_NAMES
+    )
+
+
+# --- the shipped models -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load("fernhollow")
+
+
+def test_the_shipped_model_opens_fast_and_offline(shipped, monkeypatch):
+    import socket
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        model, _ = load("fernhollow")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
+    assert 3e6 <= model.num_parameters() <= 5e6
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert model.config.n_gram == 1
+    assert sum(file.stat().st_size for file in fernhollow().iterdir() if file.is_file()) < 12e6
+
+
+def test_the_shipped_models_files():
+    for folder in (fernhollow(), fernhollow_small(), fernhollow_twin()):
+        about = json.loads((folder / "extra.json").read_text())
+        assert about["model"] == folder.name
+        assert about["plan"] in PLANS
+        log = (folder / "log.csv").read_text().splitlines()
+        assert len(log) == about["steps"] + 1
+        assert f"{about['tokens']:,} tokens" in (folder / "CARD.md").read_text()
+        assert (folder / "CARD.md").read_text() == card.card(folder.name, folder)
+    steps = sorted((fernhollow_small() / "steps").iterdir())
+    assert 6 <= len(steps) <= 8
+    assert [load(step)[0].config for step in steps[:1]] == [load("fernhollow-small")[0].config]
+
+
+def test_all_shipped_models_read_alike():
+    texts = [file.read_text() for file in MODELS.glob("*/tokenizer.json")]
+    assert len(texts) == 3
+    assert len({*texts}) == 1
+
+
+@pytest.mark.parametrize("family", ["sentiment", "tavi", "sums", "passages", "stories"])
+def test_the_shipped_model_does_its_tasks(shipped, family):
+    """A few items of other seeds than the card's: far more than any baseline."""
+    found = evaluate.records(*shipped, family, FAMILIES[family].SPLITS[0], 40, seed=99)
+    assert sum(record["right"] for record in found) >= 30
+
+
+def test_ask(shipped):
+    model, tokenizer = shipped
+    assert evaluate.ask(model, tokenizer, "Tavi: x\nEnglish:", 5).strip()
+
+
+def test_answers_do_not_depend_on_their_batch(shipped):
+    model, tokenizer = shipped
+    items = FAMILIES["tavi"].items(Tape("batches"), 12) + FAMILIES["sums"].items(Tape("b"), 12)
+    together = evaluate.answers(model, tokenizer, items)
+    assert together == [evaluate.answers(model, tokenizer, [item])[0] for item in items]
+
+
+def test_divergence_of_the_optimum_itself(shipped):
+    """A model that outputs the optimal probabilities has a divergence of nothing."""
+    _, tokenizer = shipped
+    ids = [encode(tokenizer, f" {symbol}")[0] for symbol in markov.SYMBOLS]
+
+    class Best(GPT):
+        def forward(self, idx, cache=None):
+            row = idx[0].tolist()
+            at = [i for i, token in enumerate(row) if token in ids]
+            symbols = [ids.index(row[i]) for i in at]
+            logits = torch.zeros(1, len(row), tokenizer.vocab_size)
+            best = torch.tensor(markov.optimal(symbols)).log().float()
+            for n, i in enumerate(at):
+                logits[0, i - 1, ids] = best[n]
+            return logits
+
+    model = Best(shipped[0].config)
+    found = evaluate.markov_divergence(model, tokenizer, n=3)
+    assert max(map(abs, found)) < 1e-5
+    assert evaluate.markov_divergence(shipped[0], tokenizer, n=3) != found
+
+
+def test_registered_names():
+    assert minigpt.load("fernhollow-small")[0].num_parameters() < 2e6
+    assert END in load("fernhollow-twin")[1].special_tokens
