@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lessons.course import ROOT
 from lessons.evaluate import SCORES
 from lessons.models import MODELS
 from lessons.world.corpus import encode
@@ -188,6 +189,26 @@ def card(name: str, folder: Path) -> str:
         f"templates. Again: `python -m lessons evaluate {name}`.",
         score_table(scores, shares),
     ]
+    if losses := scores.get("losses"):
+        rows = [
+            [
+                family,
+                f"{row['loss']:.3f}",
+                f"{row['bound']:.3f}",
+                f"{row['loss'] - row['bound']:.3f}",
+            ]
+            for family, row in losses.items()
+        ]
+        parts += [
+            "Loss on other documents of the families that are drawn afresh, in nats a token, "
+            "beside what their own choices cost:",
+            _table(["family", "loss", "bound", "difference"], rows),
+        ]
+    if missed := scores.get("false_not_stated"):
+        parts.append(
+            f"Of {missed['n']} answerable questions on passages, {missed['wrong']} were answered "
+            'with "not stated".'
+        )
     if kl:
         parts.append(
             f"Markov chains, KL to the Bayes-optimal predictor after 200 symbols: {kl['mean']:.4f} "
@@ -212,6 +233,60 @@ def card(name: str, folder: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+# --- the README's table -------------------------------------------------------------------------
+
+# What the README shows of each family: label, family, split, group.
+HEADLINES = (
+    ("sentiment, with negation and contrast", "sentiment", "test", ""),
+    ("topic of a text", "topic", "test", ""),
+    ("intent of a message", "intent", "test", ""),
+    ("facts about people, asked in training", "questions", "asked", ""),
+    ("facts told 64 times, never asked", "questions", "never asked", "64"),
+    ("facts told once, never asked", "questions", "never asked", "1"),
+    ("questions on a passage about strangers", "passages", "test", ""),
+    ("unanswerable questions recognised", "passages", "unanswerable", ""),
+    ("stories: who has what", "stories", "test", ""),
+    ("English to Tavi and back", "tavi", "test", ""),
+    ("word functions by instruction, new pairs", "functions", "test", ""),
+    ("word functions from 8 examples, new pairs", "by_example", "test", "8"),
+    ("a function never trained, from 16 examples", "by_example", "third letter", "16"),
+    ("mappings invented in the prompt, seen once", "mappings", "test", ""),
+    ("sums and differences of new pairs", "sums", "test", ""),
+    ("output of a program", "programs", "test", ""),
+    ("bug found and mended", "bugs", "test", ""),
+    ("Python to a toy language", "toy_code", "test", ""),
+    ("couplets: rhyme, metre, subject, not copied", "couplets", "test", ""),
+    ("chat answers that need an earlier turn", "chat", "test", "needs an earlier turn"),
+)
+BEGIN, FINISH = "<!-- fernhollow:begin -->", "<!-- fernhollow:end -->"
+
+
+def headline_table(scores: Mapping[str, Any]) -> str:
+    """One row a task: the model's score with its interval, and the best baseline."""
+    found = {(row["family"], row["split"], row["group"]): row for row in scores["scores"]}
+    rows = []
+    for label, family, split, group in HEADLINES:
+        row = found[family, split, group]
+        baselines = found[family, split, ""]["baselines"].values() if not group else ()
+        share = f"{100 * row['right'] / row['n']:.0f}"
+        rows.append(
+            [
+                label,
+                f"{share} [{100 * row['lower']:.0f}, {100 * row['upper']:.0f}]",
+                f"{100 * max(baselines):.0f}" if baselines else "",
+            ]
+        )
+    return _table(["task, on items held out of training", "right, %", "best baseline, %"], rows)
+
+
+def readme(text: str, scores: Mapping[str, Any]) -> str:
+    """The README with its table of scores up to date."""
+    if BEGIN not in text or FINISH not in text:
+        raise ValueError(f"README.md has no {BEGIN} … {FINISH}: put the two marks back")
+    before, rest = text.split(BEGIN, 1)
+    return f"{before}{BEGIN}\n{headline_table(scores)}\n{FINISH}{rest.split(FINISH, 1)[1]}"
+
+
 def main(arguments: Sequence[str]) -> int:
     """python -m lessons card NAME"""
     parser = argparse.ArgumentParser(prog="python -m lessons card", description=__doc__)
@@ -225,4 +300,9 @@ def main(arguments: Sequence[str]) -> int:
         )
     write_text(folder / CARD, card(args.name, folder))
     print(f"wrote {folder / CARD}")
+    if args.name == "fernhollow":
+        page = ROOT / "README.md"
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        write_text(page, readme(page.read_text(encoding="utf-8"), scores))
+        print(f"wrote {page}")
     return 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,12 @@ import torch
 from lessons.sweeps import write_json
 from lessons.world.corpus import drawn, encode
 from lessons.world.families import FAMILIES
-from lessons.world.plan import PLANS
+from lessons.world.plan import PLANS, Plan
 from lessons.world.tape import Tape
-from lessons.world.tasks import couplets, markov
+from lessons.world.tasks import couplets, markov, passages
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, generate, load
-from minigpt.evaluate import mean_interval
+from minigpt.evaluate import mean_interval, next_token_loss
 from minigpt.modes import evaluating
 from minigpt.tokenizer import END
 
@@ -29,19 +30,21 @@ N_ITEMS = 500  # for each family and split
 SEED = 7  # of the items
 SCORES = "scores.json"
 # Families whose items differ in one respect that matters: scored apart by it.
-GROUPS = {
-    "questions": "exposures",
-    "by_example": "k",
-    "functions": "function",
-    "tavi": "direction",
-    "stories": "kind",
-    "programs": "kind",
-    "bugs": "kind",
-    "chat": "needs",
-    "mappings": "n",
-    "books": "direction",
-    "sums": "sign",
+GROUPS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "questions": lambda meta: meta.get("exposures", ""),
+    "by_example": lambda meta: meta["k"],
+    "functions": lambda meta: meta["function"],
+    "tavi": lambda meta: meta["direction"],
+    "stories": lambda meta: meta["kind"],
+    "programs": lambda meta: meta["kind"],
+    "bugs": lambda meta: meta["kind"],
+    "chat": lambda meta: "needs an earlier turn" if meta["needs"] else "needs the last turn only",
+    "mappings": lambda meta: meta["n"],
+    "books": lambda meta: meta["direction"],
+    "sums": lambda meta: meta["sign"],
 }
+# Splits drawn as in training are left out, but where what is held out has a split of its own.
+TRAINED = ("functions", "by_example")
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def records(
         {
             "family": family,
             "split": split,
-            "group": str(item.meta.get(GROUPS.get(family, ""), "")),
+            "group": str(GROUPS[family](item.meta)) if family in GROUPS else "",
             "item": item,
             "output": output,
             "right": is_right(family, item, output),
@@ -185,6 +188,30 @@ def markov_divergence(
     return found
 
 
+def family_losses(
+    model: GPT, tokenizer: BPETokenizer, plan: Plan, n: int = 60
+) -> dict[str, dict[str, float]]:
+    """Loss in nats a token on up to n held-out documents of each family that is drawn afresh.
+
+    "bound": the documents' own bits (see tape.py) in nats a token. A mean loss well above it
+    leaves something to learn; one below it shows that the bound is loose.
+    """
+    end = tokenizer.special_tokens[END]
+    found = {}
+    for family, total in plan.documents.items():
+        texts = list(itertools.islice(drawn(plan, family, total, "val"), n))
+        rows = [[end, *encode(tokenizer, document.text), end] for document in texts]
+        nats = tokens = 0.0
+        with evaluating(model):
+            for row in rows:
+                ids = torch.tensor([row])
+                nats += float(next_token_loss(model(ids[:, :-1]), ids[:, 1:], "sum"))
+                tokens += len(row) - 1
+        bits = sum(document.bits for document in texts)
+        found[family] = {"loss": nats / tokens, "bound": bits * math.log(2) / tokens}
+    return found
+
+
 def samples(found: Sequence[dict[str, Any]], n: int = 3, seed: int = SEED) -> list[dict[str, Any]]:
     """n records, not chosen by hand: by the fixed seed, right and wrong as they come."""
     tape = Tape("samples", seed, found[0]["family"], found[0]["split"])
@@ -208,15 +235,16 @@ def evaluate(
     seed: int = SEED,
     baselines: bool = True,
 ) -> dict[str, Any]:
-    """Scores of all families (or those named), all splits but "train"; printed as they come."""
+    """Scores of all families (or those named), by split; printed as they come."""
     if unknown := sorted(set(families) - FAMILIES.keys()):
         raise ValueError(f"no families {unknown}; there are {[*FAMILIES]}")
     rows: list[dict[str, Any]] = []
     shown: dict[str, Any] = {}
+    result: dict[str, Any] = {"items": n, "seed": seed, "scores": rows, "samples": shown}
     for family in families or FAMILIES:
         module = FAMILIES[family]
         for split in module.SPLITS:
-            if split == "train":
+            if split == "train" and family not in TRAINED:
                 continue
             found = records(model, tokenizer, family, split, n, seed)
             simple = module.baselines([record["item"] for record in found]) if baselines else {}
@@ -225,7 +253,14 @@ def evaluate(
                 rows.append(row)
                 print(_line(row), flush=True)
             shown[f"{family}: {split}"] = samples(found, seed=seed)
-    result: dict[str, Any] = {"items": n, "seed": seed, "scores": rows, "samples": shown}
+            if (family, split) == ("passages", "test"):
+                wrong = sum(record["output"].strip() == passages.NOT_STATED for record in found)
+                result["false_not_stated"] = {"n": n, "wrong": wrong}
+                print(f'{"":14} of these, false "not stated": {100 * wrong / n:.1f}', flush=True)
+    if not families:
+        result["losses"] = family_losses(model, tokenizer, PLANS["fernhollow"])
+        for family, row in result["losses"].items():
+            print(f"{family:14} loss {row['loss']:.3f}  bound {row['bound']:.3f} nats a token")
     if not families or "markov" in families:
         kl = mean_interval(markov_divergence(model, tokenizer, seed=seed))
         result["markov_kl"] = {"mean": kl[0], "lower": kl[1], "upper": kl[2]}

@@ -33,6 +33,7 @@ class GPTConfig:
     position: str = "learned"  # "learned" (GPT-2), "rope" (Llama) or "none"
     rope_theta: float = 10_000.0
     qk_norm: bool = False  # normalise queries and keys, without weights (2302.05442)
+    qk_gain: float = 1.0  # multiplies queries; normalised, scores lie within gain * sqrt(D)
     bias: bool = True  # in linear layers and layer norms
     tie_head: bool = True  # the output head reuses the token embedding (1608.05859)
     logit_softcap: float | None = None  # c: logits become c * tanh(logits / c) (2408.00118)
@@ -69,7 +70,7 @@ class GPTConfig:
             )
         if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
             raise ValueError(f"dropout={self.dropout!r}: choose 0 <= dropout < 1")
-        for name in ("norm_eps", "rope_theta", "embed_std", "logit_softcap"):
+        for name in ("norm_eps", "rope_theta", "embed_std", "qk_gain", "logit_softcap"):
             value = getattr(self, name)
             if name == "logit_softcap" and value is None:
                 continue

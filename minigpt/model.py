@@ -108,6 +108,8 @@ class SelfAttention(nn.Module):
         if rope is not None:
             qk = rotate(qk, *rope)
         q, k = qk.split([H, G], dim=1)  # (B, H, T, D), (B, G, T, D)
+        if self.config.qk_gain != 1:
+            q = q * self.config.qk_gain
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)  # (B, G, S, D)
         y = self.attend(q, k, v, mask)  # (B, H, T, D)

@@ -15,7 +15,7 @@ VOCAB, BLOCK = 31, 12
 _EXTRAS = (
     {},
     {"n_kv_head": 2},
-    {"n_kv_head": 1, "qk_norm": True, "tie_head": False, "n_gram": 3},
+    {"n_kv_head": 1, "qk_norm": True, "qk_gain": 2.5, "tie_head": False, "n_gram": 3},
     {"head_dim": 6, "bias": False, "mlp_hidden": 10},
     {"n_kv_head": 2, "logit_softcap": 5.0, "bias": False, "rope_theta": 100.0},
 )

@@ -31,6 +31,7 @@ REFUSED = {
     "logit_softcap": [0.0, -5, math.nan, math.inf, "15"],
     "dropout": [-0.1, 1.0, 1.5, math.nan, "0.1", None],
     "qk_norm": ["yes", 1, None],
+    "qk_gain": [0.0, -2, math.inf, None],
     "bias": ["no", 0, None],
     "tie_head": [None, "true"],
     "zero_init": [2],

@@ -61,7 +61,7 @@ def attention(inputs, config, weights, name):
         for h in range(H):
             g = h // (H // G)
             scores = torch.stack([queries[t][h] @ keys[s][g] for s in range(t + 1)])
-            shares = (scores / math.sqrt(D)).softmax(0)
+            shares = (config.qk_gain * scores / math.sqrt(D)).softmax(0)
             heads.append(sum(share * values[s][g] for s, share in enumerate(shares)))
         outputs.append(linear(torch.cat(heads), weights, f"{name}.c_proj"))
     return outputs

@@ -12,6 +12,7 @@ import torch
 import minigpt
 from lessons import card, evaluate, pretrain
 from lessons.build import main as lessons_main
+from lessons.course import ROOT
 from lessons.models import MODELS, fernhollow, fernhollow_small, fernhollow_twin
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
@@ -76,6 +77,10 @@ def test_a_model_from_plan_to_card(tmp_path, recipe, monkeypatch, capsys):
     assert not torch.equal(early.wte.weight, model.wte.weight)
 
     monkeypatch.setattr(card, "MODELS", out.parent)
+    monkeypatch.setattr(card, "ROOT", tmp_path)
+    monkeypatch.setattr(card, "HEADLINES", (("sums", "sums", "test", ""),))
+    page = tmp_path / "README.md"
+    page.write_text("Above.\n<!-- fernhollow:begin -->\nold\n<!-- fernhollow:end -->\nBelow.\n")
     scores = out / "scores.json"
     evaluate.main([str(out), "sums", "markov", "--items", "6", "--out", str(scores)])
     printed = capsys.readouterr().out
@@ -86,6 +91,9 @@ def test_a_model_from_plan_to_card(tmp_path, recipe, monkeypatch, capsys):
     assert about["corpus"]["sha256"] in text
     assert "| sums: test |" in text
     assert text.count("### sums") == 2
+    assert page.read_text().startswith("Above.\n<!-- fernhollow:begin -->\n| task")
+    assert page.read_text().endswith("|\n<!-- fernhollow:end -->\nBelow.\n")
+    assert "| sums |" in page.read_text()
     shares = card.overlap(run / "corpus", tokenizer, n=5)
     assert 0 < shares["sentiment: test"] < 1
 
@@ -209,6 +217,15 @@ def test_the_shipped_models_files():
     steps = sorted((fernhollow_small() / "steps").iterdir())
     assert 6 <= len(steps) <= 8
     assert [load(step)[0].config for step in steps[:1]] == [load("fernhollow-small")[0].config]
+
+
+def test_the_readme_tells_the_recorded_scores(shipped):
+    text = (ROOT / "README.md").read_text()
+    scores = json.loads((fernhollow() / "scores.json").read_text())
+    assert card.readme(text, scores) == text
+    assert f"of {shipped[0].num_parameters() / 1e6:.1f} million parameters" in text
+    with pytest.raises(ValueError, match="put the two marks back"):
+        card.readme("no marks", scores)
 
 
 def test_all_shipped_models_read_alike():

@@ -32,8 +32,8 @@ def solve(name: str, shown: str) -> str | None:
 
 
 def lines_of(text: str) -> list[tuple[str, str]]:
-    header, *lines = text.split("\n")
-    assert header == "Examples:"
+    header, *lines = text.removesuffix(" ;").replace(": ", " ; ", 1).split(" ; ")
+    assert header == "Examples"
     return [tuple(line.split(" -> ")) for line in lines]
 
 
@@ -72,10 +72,11 @@ def test_documents_hold_one_trained_function_and_no_held_out_pair(documents):
 def test_items_are_right_and_near_misses_are_refused(split, documents):
     made = by_example.items(Tape("items", split), 500, split)
     assert len(made) == 500
-    corpus = "\n".join(text + "\n" for text in documents)
+    corpus = "\n".join(documents)
     for item in made:
         name, k = item.meta["function"], item.meta["k"]
-        *examples, query = item.prompt.split("\n")[1:]
+        assert item.prompt.startswith("Examples: ")
+        *examples, query = item.prompt.removeprefix("Examples: ").split(" ; ")
         assert len(examples) == k
         assert query.endswith(" ->")
         query = query.removesuffix(" ->")
@@ -123,7 +124,7 @@ def test_prompt_and_examples_are_what_lessons_build_on():
     assert len(set(pairs)) == 4
     assert all(answer == " ".join(reversed(word)) for word, answer in pairs)
     text = by_example.prompt(pairs, "dog")
-    assert text.split("\n") == ["Examples:", *(f"{w} -> {a}" for w, a in pairs), "dog ->"]
+    assert text == "Examples: " + "".join(f"{w} -> {a} ; " for w, a in pairs) + "dog ->"
     assert by_example.examples(Tape(5), "third letter", 2, spelled=True)[0][0].count(" ") >= 2
     with pytest.raises(KeyError):
         by_example.examples(Tape(5), "fourth letter", 2)

@@ -18,7 +18,7 @@ def statements(text: str) -> list[tuple[str, str]]:
     """All (key, value) of a document or prompt; an unfinished last statement has value ''."""
     header, *parts = re.split(r"(?<=:) | ; ?", text)
     assert header == "Pairs:"
-    found = [re.fullmatch(r"([a-z]{4}) is ?([a-z]*)", part) for part in parts if part]
+    found = [re.fullmatch(r"([a-z]{3}) is ?([a-z]*)", part) for part in parts if part]
     return [(match[1], match[2]) for match in found]
 
 
@@ -82,7 +82,7 @@ def test_items_are_right_and_near_misses_are_refused(split, documents):
 
 
 def test_held_out_pairs_are_about_one_in_eight():
-    pairs = [(key, value) for key in mappings.KEYS[:200] for value in mappings.VALUES]
+    pairs = [(key, value) for key in mappings.KEYS for value in mappings.VALUES]
     share = sum(mappings.is_held_out(*pair) for pair in pairs) / len(pairs)
     assert 0.1 < share < 0.15
 

@@ -28,11 +28,12 @@ from .families import FAMILIES
 from .language import FIRST_NAMES, SURNAMES
 from .plan import Plan
 from .tape import Tape
-from .truth import pairs, people
+from .tasks.mappings import KEYS
+from .truth import ATTRIBUTES, pairs, people
 
 PAD, USER, BOT = "<|pad|>", "<|user|>", "<|bot|>"
 SPECIAL = (END, PAD, USER, BOT, *(f"<|spare{number}|>" for number in range(16)))
-VOCAB_SIZE = 2048
+VOCAB_SIZE = 2304
 LOOK_AHEAD = 64  # documents that wait for a window in which they fit
 ABOUT = "corpus.json"
 LONG_EVERY = 6  # one document in so many stands in a whole window, others in halves
@@ -109,9 +110,13 @@ def tokenizer_sample(plan: Plan, characters: int = 60_000) -> str:
                 text = text.replace(special, "")
             parts.append(surname.sub(lambda _: _cut(tape.choice(SURNAMES)), text))
             size += len(text)
-    names = [f"{name}\n {name}" for name in FIRST_NAMES for _ in range(100)]
+    names = [f"{name}\n {name}" for name in FIRST_NAMES for _ in range(60)]
     cut = [f"{_cut(name)}\n {_cut(name)}" for name in SURNAMES for _ in range(2)]
-    return "\n".join(parts + names + cut)
+    # What is told of people, and the keys of mappings: one token each, so that to recall or to
+    # copy one is a matter of one step.
+    words = [*itertools.chain(*ATTRIBUTES.values()), *KEYS]
+    whole = [f" {word}" for word in words for _ in range(150)]
+    return "\n".join(parts + names + cut + whole)
 
 
 def _cut(surname: str) -> str:

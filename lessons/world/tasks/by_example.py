@@ -1,4 +1,4 @@
-"""Word functions by example: lines "cat -> t a c" whose function is never named."""
+"""Word functions by example: "cat -> t a c ; dog -> g o d ;", the function is never named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPLITS = ("test", "third letter", "compositions", "train")
 TRAIN_ITEMS = 1000  # what the baselines learn from
 HEADER = "Examples:"
 SHOTS = (0, 1, 2, 4, 8, 16)  # numbers of examples before a query
-_LINES = (10, 20)  # fewest and most lines of a document
+_LINES = (10, 20)  # fewest and most examples in a document
 _NAMES = tuple(TRAINED)
 
 
@@ -38,23 +38,26 @@ def prompt(examples: Sequence[tuple[str, str]], query: str) -> str:
     """The examples, and the query with nothing behind its arrow.
 
     >>> prompt([("cat", "t a c")], "dog")
-    'Examples:\\ncat -> t a c\\ndog ->'
+    'Examples: cat -> t a c ; dog ->'
     """
-    lines = [HEADER, *(f"{word} -> {answer}" for word, answer in examples)]
-    return "\n".join([*lines, f"{query} ->"])
+    return f"{_listed(examples)} {query} ->"
+
+
+def _listed(examples: Sequence[tuple[str, str]]) -> str:
+    return " ".join([HEADER, *(f"{word} -> {answer} ;" for word, answer in examples)])
 
 
 def document(tape: Tape) -> str:
     """Ten to twenty examples of one function."""
     spelled = tape.chance(SPELLED)
     pairs = examples(tape, tape.choice(_NAMES), tape.integer(*_LINES), spelled)
-    return "\n".join([HEADER, *(f"{word} -> {answer}" for word, answer in pairs)])
+    return _listed(pairs)
 
 
 def item(tape: Tape, function: str, k: int, new: bool = True) -> Item:
     """A query after k examples; `new`: its answer is held out of training.
 
-    `absent` is the query's whole line with its ends, as "cat -> c" begins "cat -> c a t".
+    `absent` is the query with the ends of its answer, as "cat -> c" begins "cat -> c a t".
     """
     word = tape.choice(words_of(function, new))
     spelled = tape.chance(SPELLED)
@@ -62,7 +65,8 @@ def item(tape: Tape, function: str, k: int, new: bool = True) -> Item:
     return Item(
         prompt=prompt(examples(tape, function, k, spelled, without=word), query),
         answer=f" {answer}",
-        absent=(f"\n{query} -> {answer}\n",) if new else (),
+        absent=(f" {query} -> {answer} ;",) if new else (),
+        stop=" ;",
         meta={"k": k, "function": function, "word": word, "spelled": spelled},
     )
 
@@ -71,7 +75,7 @@ def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
     """Queries after k examples, each k of SHOTS as often as the others; k stands in meta.
 
     test: the query's (word, answer) pair is held out, its examples' are not. `third letter` and
-    `compositions`: functions never trained. train: a line of a document, as it may be.
+    `compositions`: functions never trained. train: an example of a document, as it may be.
     """
     check_split(split, SPLITS)
     if split == "train":

@@ -1,4 +1,4 @@
-"""Mappings invented for one document: "zibo is red ; moka is blue ; zibo is red ;".
+"""Mappings invented for one document: "zib is red ; mok is blue ; zib is red ;".
 
 Nothing but the prompt tells a value, and only by copying from where the key stood before.
 """
@@ -10,15 +10,19 @@ from collections.abc import Sequence
 
 from ..plan import held_out
 from ..tape import Tape
-from ..words import BY_TEXT
 from .base import Item, check_split, simple_baselines
 
 NAME = "mappings"
 SPLITS = ("test", "seen n", "train")
 TRAIN_ITEMS = 1000  # what the baselines learn from
 HEADER = "Pairs:"
-_SYLLABLES = tuple(c + v for c in "bdfghjklmnprstvz" for v in "aeiou")
-KEYS = tuple(a + b for a in _SYLLABLES for b in _SYLLABLES if a != b and a + b not in BY_TEXT)
+KEYS = tuple(  # few, so that each becomes one token; none is an English word of the corpus
+    "bav bez biv buv daf dez dif dov fej fiv fuv gam gez giz gov hab hef hij huz jav jek jid juf "
+    "kab kif kov lef luz mab mez mip mok naj nef niv noz pej pif puv rab rez rif rov sej siv suf "
+    "tez tib tov vab vej vif vok zab zef zib zok bej fip hov jiz kud muj nad peb zim zup daj voz "
+    "wab wej wif wuz kej lud poz seb tud vug fom gik hez jop kuz meb nij riv soz teb vap wom cav "
+    "cev cif coz cud".split()
+)
 VALUES = tuple(
     "red blue green yellow black white brown pink grey purple gold silver round square cold warm "
     "big small old new soft hard wet dry".split()
