@@ -72,6 +72,8 @@ def _shape(n_layer: int, n_head: int, n_embd: int) -> GPTConfig:
 
 _TRAINING = TrainConfig(
     batch_size=8,
+    learning_rate=7e-3,
+    muon_learning_rate=0.02,
     muon_momentum=0.95,
     weight_decay=0.03,
     warmup_steps=50,

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 
 import pytest
 import torch
 
-import minigpt
 from lessons import card, evaluate, pretrain
 from lessons.build import main as lessons_main
-from lessons.course import ROOT
-from lessons.models import MODELS, fernhollow, fernhollow_small, fernhollow_twin
-from lessons.world.corpus import encode
-from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS, Plan
 from lessons.world.tape import Tape
-from lessons.world.tasks import couplets, markov
+from lessons.world.tasks import couplets
 from lessons.world.tasks.base import Item
-from minigpt import GPT, load
-from minigpt.tokenizer import END
+from minigpt import load
 
 TINY = Plan(
     "tiny",
@@ -176,105 +169,3 @@ def test_a_copied_couplet_is_not_right():
         couplets.is_correct(Item("", output, meta={"subject": subject, "word": ""}), output)
         for subject in couplets.SUBJECT_NAMES
     )
-
-
-# --- the shipped models -------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return load("fernhollow")
-
-
-def test_the_shipped_model_opens_fast_and_offline(shipped, monkeypatch):
-    import socket
-
-    def refuse(*args, **kwargs):
-        raise OSError("no network")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        model, _ = load("fernhollow")
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.5
-    assert 3e6 <= model.num_parameters() <= 5e6
-    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
-    assert model.config.n_gram == 1
-    assert sum(file.stat().st_size for file in fernhollow().iterdir() if file.is_file()) < 12e6
-
-
-def test_the_shipped_models_files():
-    for folder in (fernhollow(), fernhollow_small(), fernhollow_twin()):
-        about = json.loads((folder / "extra.json").read_text())
-        assert about["model"] == folder.name
-        assert about["plan"] in PLANS
-        log = (folder / "log.csv").read_text().splitlines()
-        assert len(log) == about["steps"] + 1
-        assert f"{about['tokens']:,} tokens" in (folder / "CARD.md").read_text()
-        assert (folder / "CARD.md").read_text() == card.card(folder.name, folder)
-    steps = sorted((fernhollow_small() / "steps").iterdir())
-    assert 6 <= len(steps) <= 8
-    assert [load(step)[0].config for step in steps[:1]] == [load("fernhollow-small")[0].config]
-
-
-def test_the_readme_tells_the_recorded_scores(shipped):
-    text = (ROOT / "README.md").read_text()
-    scores = json.loads((fernhollow() / "scores.json").read_text())
-    assert card.readme(text, scores) == text
-    assert f"of {shipped[0].num_parameters() / 1e6:.1f} million parameters" in text
-    with pytest.raises(ValueError, match="put the two marks back"):
-        card.readme("no marks", scores)
-
-
-def test_all_shipped_models_read_alike():
-    texts = [file.read_text() for file in MODELS.glob("*/tokenizer.json")]
-    assert len(texts) == 3
-    assert len({*texts}) == 1
-
-
-@pytest.mark.parametrize("family", ["sentiment", "tavi", "sums", "passages", "stories"])
-def test_the_shipped_model_does_its_tasks(shipped, family):
-    """A few items of other seeds than the card's: far more than any baseline."""
-    found = evaluate.records(*shipped, family, FAMILIES[family].SPLITS[0], 40, seed=99)
-    assert sum(record["right"] for record in found) >= 30
-
-
-def test_ask(shipped):
-    model, tokenizer = shipped
-    assert evaluate.ask(model, tokenizer, "Tavi: x\nEnglish:", 5).strip()
-
-
-def test_answers_do_not_depend_on_their_batch(shipped):
-    model, tokenizer = shipped
-    items = FAMILIES["tavi"].items(Tape("batches"), 12) + FAMILIES["sums"].items(Tape("b"), 12)
-    together = evaluate.answers(model, tokenizer, items)
-    assert together == [evaluate.answers(model, tokenizer, [item])[0] for item in items]
-
-
-def test_divergence_of_the_optimum_itself(shipped):
-    """A model that outputs the optimal probabilities has a divergence of nothing."""
-    _, tokenizer = shipped
-    ids = [encode(tokenizer, f" {symbol}")[0] for symbol in markov.SYMBOLS]
-
-    class Best(GPT):
-        def forward(self, idx, cache=None):
-            row = idx[0].tolist()
-            at = [i for i, token in enumerate(row) if token in ids]
-            symbols = [ids.index(row[i]) for i in at]
-            logits = torch.zeros(1, len(row), tokenizer.vocab_size)
-            best = torch.tensor(markov.optimal(symbols)).log().float()
-            for n, i in enumerate(at):
-                logits[0, i - 1, ids] = best[n]
-            return logits
-
-    model = Best(shipped[0].config)
-    found = evaluate.markov_divergence(model, tokenizer, n=3)
-    assert max(map(abs, found)) < 1e-5
-    assert evaluate.markov_divergence(shipped[0], tokenizer, n=3) != found
-
-
-def test_registered_names():
-    assert minigpt.load("fernhollow-small")[0].num_parameters() < 2e6
-    assert END in load("fernhollow-twin")[1].special_tokens

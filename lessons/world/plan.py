@@ -86,29 +86,29 @@ def never_asked(person: Person, attribute: str) -> bool:
 # How many documents of each family are drawn afresh. The share of tokens that each has is in the
 # card of a model; what is told of people is counted above.
 _MIXTURE = {
-    "passages": 26_000,
-    "lore": 9_000,
-    "stories": 16_000,
-    "sentiment": 18_000,
-    "topic": 12_000,
-    "intent": 12_000,
-    "chat": 9_000,
-    "tavi": 32_000,
-    "couplets": 10_000,
-    "functions": 26_000,
-    "by_example": 13_000,
-    "mappings": 5_000,
-    "markov": 2_500,
-    "sums": 20_000,
-    "programs": 34_000,
-    "bugs": 13_000,
-    "toy_code": 17_000,
+    "passages": 34_000,
+    "lore": 16_000,
+    "stories": 24_000,
+    "sentiment": 26_000,
+    "topic": 22_000,
+    "intent": 16_000,
+    "chat": 10_000,
+    "tavi": 50_000,
+    "couplets": 22_000,
+    "functions": 34_000,
+    "by_example": 18_000,
+    "mappings": 8_000,
+    "markov": 3_000,
+    "sums": 30_000,
+    "programs": 50_000,
+    "bugs": 16_000,
+    "toy_code": 20_000,
 }
 _FULL = Plan("fernhollow", documents=_MIXTURE)
 _SHORT = replace(
     _FULL,
     name="fernhollow-short",
-    documents={family: n * 2 // 5 for family, n in _MIXTURE.items()},
+    documents={family: n * 3 // 10 for family, n in _MIXTURE.items()},
 )
 PLANS = {
     plan.name: plan
