@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 
 from lessons.sweeps import write_json
 from lessons.world.corpus import drawn, encode
@@ -64,14 +65,12 @@ class Score:
         return self.right / self.n
 
 
-def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(right: int, n: int) -> tuple[float, float]:
     """Interval of a share at 95 % (Wilson 1927, JASA 22). Raises ValueError if n < 1."""
     if n < 1 or not 0 <= right <= n:
         raise ValueError(f"{right} of {n}: at least one item is needed, and no more right than all")
-    share, extra = right / n, z * z / n
-    middle = share + extra / 2
-    half = z * math.sqrt(share * (1 - share) / n + extra / (4 * n))
-    return max(0.0, (middle - half) / (1 + extra)), min(1.0, (middle + half) / (1 + extra))
+    found = binomtest(right, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def answers(

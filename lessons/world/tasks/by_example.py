@@ -57,7 +57,7 @@ def document(tape: Tape) -> str:
 def item(tape: Tape, function: str, k: int, new: bool = True) -> Item:
     """A query after k examples; `new`: its answer is held out of training.
 
-    `absent` is the query with the ends of its answer, as "cat -> c" begins "cat -> c a t".
+    `absent` is the query with what stands around it, as "cat -> c" begins "cat -> c a t".
     """
     word = tape.choice(words_of(function, new))
     spelled = tape.chance(SPELLED)
@@ -65,7 +65,7 @@ def item(tape: Tape, function: str, k: int, new: bool = True) -> Item:
     return Item(
         prompt=prompt(examples(tape, function, k, spelled, without=word), query),
         answer=f" {answer}",
-        absent=(f" {query} -> {answer} ;",) if new else (),
+        absent=tuple(f"{mark} {query} -> {answer} ;" for mark in ":;") if new else (),
         stop=" ;",
         meta={"k": k, "function": function, "word": word, "spelled": spelled},
     )
