@@ -98,8 +98,8 @@ def test_bits():
     tape = Tape("bits")
     text = mappings.document(tape)
     pairs = len(set(statements(text)))
-    assert 6 * 17 < tape.bits < 12 * 18 + 40 * 3.6 + 10
-    assert tape.bits > pairs * 17 + len(statements(text)) * 2.58
+    assert 6 * 11 < tape.bits < 12 * 18 + 40 * 3.6 + 10
+    assert tape.bits > pairs * 11 + len(statements(text)) * 2.58
 
 
 def test_unknown_split():
