@@ -171,7 +171,10 @@ def markov_divergence(
 
     One mean for each of n chains; the model's distribution is taken over the four symbols.
     """
-    ids = [encode(tokenizer, f" {symbol}")[0] for symbol in markov.SYMBOLS]
+    tokens = [encode(tokenizer, symbol) for symbol in markov.SYMBOLS]
+    ids = [token for row in tokens for token in row]
+    if len(ids) != len({*ids}) or len(ids) != len(tokens):
+        raise ValueError(f"every symbol must be a token of its own, and they are {tokens}")
     end = tokenizer.special_tokens[END]
     found = []
     for number in range(n):

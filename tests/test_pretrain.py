@@ -10,11 +10,12 @@ import torch
 
 from lessons import card, evaluate, pretrain
 from lessons.build import main as lessons_main
+from lessons.world.corpus import train_tokenizer
 from lessons.world.plan import PLANS, Plan
 from lessons.world.tape import Tape
-from lessons.world.tasks import couplets
+from lessons.world.tasks import couplets, markov
 from lessons.world.tasks.base import Item
-from minigpt import load
+from minigpt import BPETokenizer, load
 
 TINY = Plan(
     "tiny",
@@ -164,3 +165,36 @@ def test_a_copied_couplet_is_not_right():
         couplets.is_correct(Item("", output, meta={"subject": subject, "word": ""}), output)
         for subject in couplets.SUBJECT_NAMES
     )
+
+
+class Predictor(torch.nn.Module):
+    """Stands for a model whose probabilities of the four symbols are given."""
+
+    def __init__(self, ids, predict):
+        super().__init__()
+        self.ids, self.predict = ids, predict
+
+    def forward(self, idx):
+        row = idx[0].tolist()
+        at = [i for i, token in enumerate(row) if token in self.ids]
+        best = torch.tensor(self.predict([self.ids.index(row[i]) for i in at])).log().float()
+        logits = torch.zeros(1, len(row), max(self.ids) + 1)
+        for n, i in enumerate(at):
+            logits[0, i - 1, self.ids] = best[n]
+        return logits
+
+
+def test_divergence_from_the_best_prediction():
+    """The optimum has none; who only counts symbols, or guesses evenly, has more and more."""
+    tokenizer = train_tokenizer(PLANS["fernhollow"])
+    ids = [tokenizer.encode(symbol)[0] for symbol in markov.SYMBOLS]
+    found = {
+        predict.__name__: evaluate.markov_divergence(Predictor(ids, predict), tokenizer, n=5)
+        for predict in (markov.optimal, markov.unigram, markov.uniform)
+    }
+    means = [sum(values) / 5 for values in found.values()]
+    assert abs(means[0]) < 1e-5
+    assert 0.05 < means[1] < means[2]
+    bytes_only = BPETokenizer.train("no symbol", 300, special_tokens=["<|end|>"])
+    with pytest.raises(ValueError, match="a token of its own"):
+        evaluate.markov_divergence(Predictor(ids, markov.optimal), bytes_only, n=1)
