@@ -60,10 +60,6 @@ class Score:
     lower: float
     upper: float
 
-    @property
-    def share(self) -> float:
-        return self.right / self.n
-
 
 def wilson(right: int, n: int) -> tuple[float, float]:
     """Interval of a share at 95 % (Wilson 1927, JASA 22). Raises ValueError if n < 1."""

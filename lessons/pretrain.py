@@ -209,7 +209,7 @@ def pretrain(
 
 
 def stored(model: GPT) -> GPT:
-    """A copy in bfloat16, as models are kept: half the bytes, and no answer changes by it."""
+    """A copy in bfloat16, as models are kept: half the bytes."""
     with torch.device("meta"):
         copy = GPT(model.config)
     weights = {name: w.detach().bfloat16() for name, w in model.state_dict().items()}
@@ -218,7 +218,7 @@ def stored(model: GPT) -> GPT:
 
 
 def publish(name: str, run: Path, about: dict[str, Any], folder: Path) -> None:
-    """Put a finished run's model, log and checkpoints along the way into `folder`, all at once."""
+    """Put a finished run's model and log into `folder` at once, then the checkpoints kept."""
     model, tokenizer, _ = load_checkpoint(checkpoints(run / "fit")[-1])
     made = run / "published"
     save_checkpoint(made, stored(model), tokenizer, extra=about)

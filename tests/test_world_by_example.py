@@ -11,10 +11,6 @@ from lessons.world.plan import held_out
 from lessons.world.tape import Tape, enumerate_outcomes
 from lessons.world.tasks import by_example
 
-# What the bag-of-words classifier says about few items with many answers.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:lbfgs failed to converge", "ignore:The number of unique classes"
-)
 TRAINED = [label for label in SOLVE if label != "third letter"]
 NAMES = {"spell": "spelling", "upper": "capitals"}  # the functions whose label is another
 

@@ -13,10 +13,6 @@ from lessons.world.tape import Tape, enumerate_outcomes
 from lessons.world.tasks import by_example, functions
 from lessons.world.words import NOUNS, TEXTS
 
-# What the bag-of-words classifier says about few items with many answers.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:lbfgs failed to converge", "ignore:The number of unique classes"
-)
 ORDERS = (
     (r"spell (.+)", "spelling"),
     (r"reverse (.+)", "reverse"),

@@ -158,7 +158,6 @@ def test_trained_items_are_those_of_documents() -> None:
         lore.items(Tape(1), 1, "facts")
 
 
-@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_baselines_need_more_than_similar_questions() -> None:
     assert max(lore.baselines(items("test")[:300]).values()) < 0.6
 

@@ -11,8 +11,6 @@ from lessons.world.tape import Tape
 from lessons.world.tasks import mappings
 from lessons.world.words import TEXTS
 
-pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-
 
 def statements(text: str) -> list[tuple[str, str]]:
     """All (key, value) of a document or prompt; an unfinished last statement has value ''."""

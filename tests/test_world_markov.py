@@ -13,7 +13,6 @@ import pytest
 from lessons.world.tape import Tape
 from lessons.world.tasks import markov
 
-pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 LETTERS = "wxyz"
 
 

@@ -235,7 +235,6 @@ def test_trained_items_begin_as_documents_do() -> None:
         assert not held_out("text", item.meta["text"])
 
 
-@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_baselines_are_low(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passages, "N_BASELINES", 800)  # 4,000 take long
     scores = passages.baselines(items("test")[:300])

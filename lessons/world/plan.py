@@ -1,5 +1,6 @@
 """The plan of a corpus: what is told how often, and what is held out. One table to read.
-What is held out by a hash of its content stands in held_out.py, whose names are found here, too.
+
+What is held out by a hash of its content stands in held_out.py; its names are found here, too.
 """
 
 from __future__ import annotations

@@ -87,7 +87,10 @@ def simple_baselines(
         counts = count.fit_transform([prompts[i] for i in known])
         model = LogisticRegression(max_iter=200)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits do not matter
+            # Where nearly every answer is another one, it says so, or does not come to rest. That
+            # it does badly then is what a baseline is to show.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes")
             model.fit(counts, [answers[i] for i in known])
         guesses = model.predict(count.transform([item.prompt for item in items]))
         scores["bag of words"] = share([str(guess) for guess in guesses])

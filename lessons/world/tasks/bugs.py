@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from ..code import run, same_behaviour
 from ..plan import held_out
 from ..tape import Tape
-from .base import Item, check_split
-from .programs import NAMES, quiet_baselines
+from .base import Item, check_split, simple_baselines
+from .programs import NAMES
 
 NAME = "bugs"
 SPLITS = ("test", "wording", "train")
@@ -180,4 +180,4 @@ def is_correct(item: Item, output: str) -> bool:
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return quiet_baselines(items_, train, is_correct)
+    return simple_baselines(items_, train, is_correct)

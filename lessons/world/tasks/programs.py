@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..code import Run, run, shows_held_out_sum
 from ..plan import held_out
@@ -156,17 +155,4 @@ def is_correct(item: Item, output: str) -> bool:
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return quiet_baselines(items_, train, is_correct)
-
-
-def quiet_baselines(
-    items_: Sequence[Item], train: Sequence[Item], is_correct: Callable[[Item, str], bool]
-) -> dict[str, float]:
-    """See base.simple_baselines; without its warnings.
-
-    Where nearly every answer is another one, a classifier says that it has too many classes or has
-    not come to rest. That it does badly is what a baseline is to show.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return simple_baselines(items_, train, is_correct)
+    return simple_baselines(items_, train, is_correct)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from ..code import sum_pair
 from ..plan import sum_held_out
 from ..tape import Tape
-from .base import Item, check_split
-from .programs import quiet_baselines
+from .base import Item, check_split, simple_baselines
 
 NAME = "sums"
 SPLITS = ("test", "wording", "train")
@@ -106,7 +105,7 @@ def is_correct(item: Item, output: str) -> bool:
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines; numbers and signs count as words."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return quiet_baselines(_spaced(items_), _spaced(train), is_correct)
+    return simple_baselines(_spaced(items_), _spaced(train), is_correct)
 
 
 def _spaced(items_: Sequence[Item]) -> list[Item]:

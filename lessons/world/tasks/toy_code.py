@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 
 from ..code import MAX_CHARACTERS, MAX_STEPS, MAX_VALUE, Run, parse, run, same_behaviour
 from ..tape import Tape
-from .base import Item, check_split
-from .programs import KINDS, program, quiet_baselines
+from .base import Item, check_split, simple_baselines
+from .programs import KINDS, program
 
 NAME = "toy_code"
 SPLITS = ("test", "back", "wording", "train")  # `back`: from Stack to Python
@@ -231,4 +231,4 @@ def is_correct(item: Item, output: str) -> bool:
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
     """See base.simple_baselines."""
     train = items(Tape(NAME, "baselines"), n_train, "train")
-    return quiet_baselines(items_, train, is_correct)
+    return simple_baselines(items_, train, is_correct)
