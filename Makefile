@@ -18,7 +18,8 @@ BENCH_ARGS ?=
 WORKERS ?= 2
 THREADS ?= 1
 
-ALL := lab,real,dev
+LAB := lab,real
+ALL := $(LAB),dev
 INPUTS := pyproject.toml setup.py constraints.txt
 
 # An environment holds absolute paths and leans on the Python it was made with. If the folder was
@@ -66,7 +67,7 @@ define install
 endef
 
 $(VENV)/.ready-lab: $(INPUTS) $(STALE)
-	$(call install,lab)
+	$(call install,$(LAB))
 	@touch "$@"
 
 $(VENV)/.ready-test: $(INPUTS) $(STALE)

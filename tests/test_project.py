@@ -227,8 +227,11 @@ def test_editable_install_offers_both_packages(source, tmp_path):
             and "MAPPING" in ast.unparse(node)[:10]
             and node.value is not None
         )
+        (entry,) = (n for n in wheel.namelist() if n.endswith(".dist-info/entry_points.txt"))
+        announced = wheel.read(entry).decode()
     assert set(mapping) == {"minigpt", "lessons"}
     assert Path(mapping["lessons"]) == source / "lessons"
+    assert "fernhollow-twin = lessons.models:fernhollow_twin" in announced
 
 
 def test_version_has_one_value():
@@ -251,6 +254,9 @@ def test_licences_say_what_they_are():
     text = (ROOT / "lessons" / "LICENSE").read_text("utf-8")
     assert "SPDX-License-Identifier: CC-BY-4.0" in text
     assert "https://creativecommons.org/licenses/by/4.0/legalcode" in text
+    assert "SPDX-License-Identifier: CC0-1.0" in (
+        (ROOT / "lessons" / "models" / "LICENSE").read_text("utf-8")
+    )
     notice = (ROOT / "NOTICE").read_text("utf-8")
     for part in ["SmolLM2", "Apache License 2.0", "Python Software Foundation License", "CC0 1.0"]:
         assert part in notice
@@ -367,7 +373,7 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
 
 
-INSTALL_LAB = "-m pip install -c constraints.txt -e .[lab]"
+INSTALL_LAB = "-m pip install -c constraints.txt -e .[lab,real]"
 INSTALL_ALL = "-m pip install -c constraints.txt -e .[lab,real,dev]"
 
 
