@@ -16,7 +16,7 @@ from minigpt.files import write_text
 from .pairs import Curve, Failed, Result, Row, Settings, Skipped, failed
 from .report import from_json, number, run_record, table, to_json
 
-MODULES = ("step_time", "decoding", "time_to_loss", "growth")
+MODULES = ("step_time", "decoding", "real", "time_to_loss", "growth")
 RESULTS = Path(__file__).parent / "results"
 JSON, PICTURE = "bench.json", "bench.png"
 

@@ -131,7 +131,7 @@ def intervals(figures: Figures) -> dict[str, Interval]:
 
     Raises ValueError that names the figure when a replicate is missing or not finite.
     """
-    from minigpt.evaluate import mean_interval  # here, because it brings torch along
+    from minigpt.intervals import mean_interval  # here, because it brings torch along
 
     result = {}
     for name, values in figures.items():

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 
 from lessons.sweeps import write_json
 from lessons.world.corpus import drawn, encode
@@ -23,7 +22,8 @@ from lessons.world.tape import Tape
 from lessons.world.tasks import couplets, markov, passages
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, generate, load
-from minigpt.evaluate import mean_interval, next_token_loss
+from minigpt.evaluate import next_token_loss
+from minigpt.intervals import mean_interval, wilson_interval
 from minigpt.modes import evaluating
 from minigpt.tokenizer import END
 
@@ -59,14 +59,6 @@ class Score:
     right: int
     lower: float
     upper: float
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Interval of a share at 95 % (Wilson 1927, JASA 22). Raises ValueError if n < 1."""
-    if n < 1 or not 0 <= right <= n:
-        raise ValueError(f"{right} of {n}: at least one item is needed, and no more right than all")
-    found = binomtest(right, n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
 
 
 def answers(
@@ -150,10 +142,11 @@ def summarise(found: Sequence[dict[str, Any]]) -> list[Score]:
     if len(groups) == 2:
         groups = {"": groups[""]}
     family, split = found[0]["family"], found[0]["split"]
-    return [
-        Score(family, split, group, len(rights), sum(rights), *wilson(sum(rights), len(rights)))
-        for group, rights in sorted(groups.items(), key=lambda entry: _natural(entry[0]))
-    ]
+    scores = []
+    for group, rights in sorted(groups.items(), key=lambda entry: _natural(entry[0])):
+        _, low, high = wilson_interval(sum(rights), len(rights))
+        scores.append(Score(family, split, group, len(rights), sum(rights), low, high))
+    return scores
 
 
 def _natural(group: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from .config import GPTConfig
+from .download import PUBLISHED
 from .parallel import Processes
 from .train_config import MAX_SEED
 
@@ -16,7 +17,8 @@ Command = Callable[[argparse.Namespace, Processes], int]
 def build_parser(**run: Command) -> argparse.ArgumentParser:
     """The parser of `minigpt`; `run` holds the function of each command by its name."""
     parser = argparse.ArgumentParser(
-        prog="minigpt", description="Train a GPT on a text file, let it write, measure it."
+        prog="minigpt",
+        description="Train a GPT on a text file, let it write, measure it; get published weights.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     defaults = argparse.ArgumentDefaultsHelpFormatter
@@ -65,7 +67,7 @@ def build_parser(**run: Command) -> argparse.ArgumentParser:
         "generate", formatter_class=defaults, help="let a model continue a text"
     )
     write.set_defaults(run=run["generate"])
-    write.add_argument("--model", required=True, help="name, or folder of a run or checkpoint")
+    write.add_argument("--model", required=True, help="name, folder or .gguf file")
     write.add_argument("--prompt", required=True, help="text to continue")
     write.add_argument("--tokens", type=_positive, default=200, help="how many to write at most")
     write.add_argument("--temperature", type=float, default=0.8, help="0: the likeliest token")
@@ -80,9 +82,14 @@ def build_parser(**run: Command) -> argparse.ArgumentParser:
         "evaluate", formatter_class=defaults, help="a model's loss on a text file"
     )
     measure.set_defaults(run=run["evaluate"])
-    measure.add_argument("--model", required=True, help="name, or folder of a run or checkpoint")
+    measure.add_argument("--model", required=True, help="name, folder or .gguf file")
     measure.add_argument("--text", required=True, help="UTF-8 text file")
     measure.add_argument("--stride", type=_positive, help="tokens a window moves; see token_losses")
+
+    get = commands.add_parser("download", help="get published weights, once; then load works")
+    get.set_defaults(run=run["download"])
+    what = "; ".join(f"{name}: {known.what} ({known.licence})" for name, known in PUBLISHED.items())
+    get.add_argument("name", choices=PUBLISHED, metavar="NAME", help=what)
 
     for command in (train, write, measure):
         command.add_argument(

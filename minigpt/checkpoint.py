@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .config import GPTConfig
 from .files import new_folder, recover_folder, sha256, write_text
@@ -62,6 +63,11 @@ def save_checkpoint(
         )
     if tokenizer is not None:
         check_vocabulary(model, tokenizer, path)
+    if training is None and _adapted(model.state_dict()):
+        raise ValueError(
+            "the model has LoRA adapters, which a checkpoint cannot hold: merge_lora(model) first, "
+            "or save_adapter(path, model) for the adapters alone"
+        )
     with new_folder(path) as folder:
         _save_tensors(folder / WEIGHTS, model.state_dict())
         if training is not None:
@@ -128,9 +134,23 @@ def verified_files(folder: Path) -> set[str]:
     return {*sums}
 
 
+class _NoInit(TorchFunctionMode):
+    """Skips torch.nn.init, which for tensors without memory would load PyTorch's compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -> GPT:
     """A GPT with these weights. Raises ValueError that names tensors which do not fit."""
-    with torch.device("meta"):  # no random weights are drawn just to be overwritten
+    if _adapted(weights):
+        raise ValueError(
+            f"{source} was saved while adapters (LoRA) were trained: resume that run with fit, and "
+            "save the merged model or the adapters from there"
+        )
+    with torch.device("meta"), _NoInit():  # no weights are drawn just to be overwritten
         model = GPT(config)
     expected = {name: tuple(w.shape) for name, w in model.state_dict().items()}
     found = {name: tuple(w.shape) for name, w in weights.items()}
@@ -149,6 +169,10 @@ def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -
     return model
 
 
+def _adapted(weights: Mapping[str, Tensor]) -> bool:
+    return any(name.endswith(".lora_a") for name in weights)
+
+
 def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: str | os.PathLike[str]) -> None:
     """Raise ValueError if the tokenizer can make ids that the model does not have."""
     if tokenizer.vocab_size > model.config.vocab_size:
@@ -158,16 +182,27 @@ def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: str | os.PathL
         )
 
 
-def load_tensors(path: Path, device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Tensors of a safetensors file. Raises ValueError if it is not one or is cut short."""
+def load_tensors(
+    path: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> dict[str, Tensor]:
+    """Tensors of a safetensors file; floating ones become `dtype` if one is given.
+
+    Raises ValueError if it is no such file or is cut short.
+    """
+    tensors = {}
     try:
-        tensors = load_file(path, device=str(device))
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            for name in file.keys():  # noqa: SIM118 - the file is no dict
+                tensor = file.get_tensor(name)
+                kind = dtype if dtype and tensor.is_floating_point() else tensor.dtype
+                # On the CPU it is the file itself, mapped into memory: a model must not change
+                # with its file.
+                tensors[name] = tensor.to(kind, copy=tensor.device.type == "cpu")
     except SafetensorError as error:
         raise ValueError(
             f"{path} is no readable safetensors file ({error}): restore it from a copy"
         ) from None
-    # On the CPU they are the file itself, mapped into memory: a model must not change with it.
-    return {name: w.clone() if w.device.type == "cpu" else w for name, w in tensors.items()}
+    return tensors
 
 
 def read_json(path: Path) -> dict[str, Any]:

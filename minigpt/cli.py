@@ -1,4 +1,4 @@
-"""The command line: minigpt train, generate, evaluate (also `python -m minigpt`)."""
+"""The command line: minigpt train, generate, evaluate, download (also `python -m minigpt`)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .arguments import PRESETS, build_parser
 from .checkpoint import AnyTokenizer
 from .config import GPTConfig
 from .data import load_text
+from .download import download
 from .evaluate import bits_per_byte, count_bytes, perplexity, token_losses
 from .generate import stream
 from .hardware import choose_device, choose_dtype, choose_threads, in_words
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, group: Processes, usage: TextIO) -> int:
-    parser = build_parser(train=_train, generate=_generate, evaluate=_evaluate)
+    parser = build_parser(train=_train, generate=_generate, evaluate=_evaluate, download=_download)
     with redirect_stderr(usage):
         arguments = parser.parse_args(argv)
     for output in (sys.stdout, sys.stderr):
@@ -238,6 +239,12 @@ def _evaluate(a: argparse.Namespace, group: Processes) -> int:
         f"loss {mean:.4f} nats per token   perplexity {perplexity(mean):.2f}   "
         f"{bits_per_byte(total, n_bytes):.4f} bits per byte   ({len(losses):,} tokens)"
     )
+    return 0
+
+
+def _download(a: argparse.Namespace, group: Processes) -> int:
+    path = download(a.name)
+    print(f'{path}\nnext: minigpt generate --model {a.name} --prompt "…"')
     return 0
 
 

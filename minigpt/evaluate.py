@@ -1,9 +1,8 @@
-"""Measuring: loss, perplexity, bits per byte, scores of choices, and intervals."""
+"""Measuring: loss, perplexity, bits per byte, scores of choices, prompts with examples."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 import torch
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from .data import IGNORE
 from .generate import Tokenizer
+from .intervals import mean_interval as mean_interval
 from .model import GPT
 from .modes import evaluating
-from .tokenizer import END
+from .tokenizer import ENDS
 
 NORMALIZATIONS = ("none", "token", "byte", "pmi")
 
@@ -85,29 +85,58 @@ def count_bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
 def sequence_logprob(
     model: GPT, tokenizer: Tokenizer, context: str, continuation: str
 ) -> tuple[float, int]:
-    """log p(continuation | context) in nats, and the continuation's number of tokens.
+    """log p(continuation | context) in nats, and the number of tokens that were scored.
 
-    Both are encoded apart, so that what is scored does not depend on the context. An empty
-    context stands for a document's beginning and needs the tokenizer's end token. Raises
-    ValueError if the continuation is empty or the two do not fit the context.
+    Both are encoded apart, so that what is scored does not depend on the context. But where a
+    blank at the context's end would be part of the next token, it is scored with the
+    continuation, for the model has never seen the two apart. An empty context stands for a
+    document's beginning and needs the tokenizer's end token. Raises ValueError if the
+    continuation is empty or the two do not fit the context.
     """
-    target = tokenizer.encode(continuation)
-    given = tokenizer.encode(context)
-    if not target:
+    return _logprobs(model, [_encode_pair(model, tokenizer, context, continuation)])[0]
+
+
+def _encode_pair(
+    model: GPT, tokenizer: Tokenizer, context: str, continuation: str
+) -> tuple[list[int], list[int]]:
+    if not continuation:
         raise ValueError("the continuation is empty: there is nothing to score")
+    given, target = tokenizer.encode(context), tokenizer.encode(continuation)
+    before = context.rstrip()
+    if before != context and given + target != tokenizer.encode(context + continuation):
+        given = tokenizer.encode(before)
+        target = tokenizer.encode(context[len(before) :] + continuation)
     if not given:
-        if END not in tokenizer.special_tokens:
-            raise ValueError(f"the context is empty and the vocabulary has no {END} to start from")
-        given = [tokenizer.special_tokens[END]]
+        if tokenizer.end_id is None:
+            names = " or ".join(ENDS)
+            raise ValueError(f"the context is empty and the vocabulary has no {names} to start it")
+        given = [tokenizer.end_id]
     if len(given) + len(target) > model.config.block_size + 1:
         raise ValueError(
             f"{len(given)} tokens of context and {len(target)} to score do not fit "
             f"block_size={model.config.block_size}: shorten the context"
         )
-    ids = torch.tensor([given + target], device=model.device)
+    return given, target
+
+
+def _logprobs(
+    model: GPT, pairs: Sequence[tuple[list[int], list[int]]], batch_size: int = 16
+) -> list[tuple[float, int]]:
+    """log p(target | given) and the target's length, for each pair of (given, target) ids."""
+    found = []
     with evaluating(model):
-        logits = model(ids[:, :-1])[:, -len(target) :]  # (1, n, V)
-    return -float(next_token_loss(logits, ids[:, -len(target) :], "sum")), len(target)
+        for at in range(0, len(pairs), batch_size):
+            some = pairs[at : at + batch_size]
+            rows = [torch.tensor(given + target) for given, target in some]
+            # Filler stands behind a row's end, where nothing that is scored can see it.
+            batch = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(model.device)
+            features = model.features(batch[:, :-1])  # (B, T, C)
+            for row, (given, target) in enumerate(some):
+                scored = slice(len(given) - 1, len(given) + len(target) - 1)
+                logits = model.head(features[row : row + 1, scored])  # (1, n, V)
+                goal = torch.tensor([target], device=model.device)
+                found.append((-float(next_token_loss(logits, goal, "sum")), len(target)))
+    return found
 
 
 def score_choices(
@@ -117,12 +146,15 @@ def score_choices(
     choices: Sequence[str],
     *,
     normalize: str = "none",
+    end: str = "",
 ) -> list[float]:
     """A score for each continuation of a context; the highest is the model's choice.
 
     "none": log probability. "token", "byte": divided by the choice's tokens or bytes, so that
     long ones are not punished. "pmi": minus its log probability without the context
-    (2104.08315). Raises ValueError for another `normalize` or fewer than two choices.
+    (2104.08315). `end` is what follows an answer, a line's end for example, and is scored with
+    it: without it a choice that begins like another one ("1" and "12") can only seem more
+    probable. Raises ValueError for another `normalize` or fewer than two choices.
     """
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize={normalize!r}: choose one of {NORMALIZATIONS}")
@@ -130,33 +162,42 @@ def score_choices(
         raise ValueError(f"choices={choices!r} is one text: give a list of at least 2")
     if len(choices) < 2:
         raise ValueError(f"{len(choices)} choices came: at least 2 are needed to choose")
-    scores = []
-    for choice in choices:
-        score, n_tokens = sequence_logprob(model, tokenizer, context, choice)
-        if normalize == "token":
-            score /= n_tokens
-        elif normalize == "byte":
-            score /= len(choice.encode("utf-8"))
-        elif normalize == "pmi":
-            score -= sequence_logprob(model, tokenizer, "", choice)[0]
-        scores.append(score)
-    return scores
+    if not all(choices):
+        raise ValueError("a choice is empty: there is nothing to score")
+    texts = [choice + end for choice in choices]
+    scored = _logprobs(model, [_encode_pair(model, tokenizer, context, text) for text in texts])
+    if normalize == "token":
+        return [score / n_tokens for score, n_tokens in scored]
+    if normalize == "byte":
+        return [
+            score / len(text.encode("utf-8"))
+            for (score, _), text in zip(scored, texts, strict=True)
+        ]
+    if normalize == "pmi":
+        alone = _logprobs(model, [_encode_pair(model, tokenizer, "", text) for text in texts])
+        return [given - before for (given, _), (before, _) in zip(scored, alone, strict=True)]
+    return [score for score, _ in scored]
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of replicates with Student's t interval: (mean, low, high).
+def few_shot_prompt(
+    examples: Sequence[tuple[str, str]],
+    question: str,
+    *,
+    template: str = "{input} -> {output}",
+    separator: str = "\n",
+    instruction: str = "",
+) -> str:
+    """A prompt of k worked examples (input, output) and a question, up to where its answer begins.
 
-    One value gives (v, v, v): no spread can be known. Raises ValueError for no values.
+    `template` holds {input} and, at its end, {output}. The blank before an answer is left to the
+    answer, for it is part of its first token: score " cat", not "cat". Raises ValueError for a
+    template without its two fields, or with text behind the output.
     """
-    if len(values) == 0:
-        raise ValueError("no values came: at least one replicate is needed")
-    if not 0 < level < 1:
-        raise ValueError(f"level={level}: choose 0 < level < 1, for example 0.95")
-    mean = statistics.fmean(values)
-    if len(values) == 1:
-        return mean, mean, mean
-    from scipy import stats  # not a dependency of the core: part of the extra "lab"
-
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * statistics.stdev(values)
-    half /= math.sqrt(len(values))
-    return mean, float(mean - half), float(mean + half)
+    if template.count("{input}") != 1 or not template.endswith("{output}"):
+        raise ValueError(
+            f"template={template!r}: it needs {{input}} once and {{output}} at its end"
+        )
+    before, between = template.removesuffix("{output}").split("{input}")
+    parts = [instruction] if instruction else []
+    parts += [f"{before}{given}{between}{answer}" for given, answer in examples]
+    return separator.join([*parts, f"{before}{question}{between}".rstrip(" ")])

@@ -18,7 +18,6 @@ from .cache import KVCache
 from .compiled import compiled_step, decoding_step
 from .model import GPT
 from .modes import evaluating
-from .tokenizer import END
 
 
 class Tokenizer(Protocol):
@@ -27,6 +26,8 @@ class Tokenizer(Protocol):
     special_tokens: dict[str, int]
     vocab_size: int
 
+    @property
+    def end_id(self) -> int | None: ...
     def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
     def id_to_bytes(self, token: int) -> bytes: ...
@@ -187,7 +188,7 @@ class _Window:
 def stream(
     model: GPT,
     tokenizer: Tokenizer,
-    prompt: str,
+    prompt: str | Sequence[int],
     max_new_tokens: int = 100,
     *,
     stop: str | Sequence[str] | None = None,
@@ -198,7 +199,7 @@ def stream(
     use_cache: bool = True,
     compile: bool = False,
 ) -> Iterator[str]:
-    """Yield the continuation of a prompt piece by piece, as it is written.
+    """Yield the continuation of a prompt (text, or token ids) piece by piece, as it is written.
 
     Ends after `max_new_tokens`, at the tokenizer's end token, or before the first `stop` string.
     An empty prompt starts from the end token. Raises ValueError if there is neither.
@@ -209,8 +210,8 @@ def stream(
     stops = [stop] if isinstance(stop, str) else list(stop or ())
     if "" in stops:
         raise ValueError("an empty stop string would stop at once: leave it out")
-    end = tokenizer.special_tokens.get(END)
-    ids = tokenizer.encode(prompt)
+    end = tokenizer.end_id
+    ids = tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
     if not ids:
         if end is None:
             raise ValueError("the prompt is empty: give at least one character to continue")
@@ -252,7 +253,7 @@ def stream(
 def generate_text(
     model: GPT,
     tokenizer: Tokenizer,
-    prompt: str,
+    prompt: str | Sequence[int],
     max_new_tokens: int = 100,
     *,
     stop: str | Sequence[str] | None = None,

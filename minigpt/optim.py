@@ -103,6 +103,7 @@ def make_optimizers(
 ) -> list[torch.optim.Optimizer]:
     """AdamW alone, or Muon for the matrices inside the blocks and AdamW for the rest.
 
+    LoRA's thin matrices are for AdamW: made orthogonal, all their directions would count alike.
     Weight decay acts on matrices, not on norms and biases. Frozen weights are left out. Every
     group remembers its rate as `initial_lr`, which a schedule scales. Raises ValueError for an
     unknown optimizer, and if every weight is frozen.
@@ -112,7 +113,9 @@ def make_optimizers(
     trained = [(name, w) for name, w in model.named_parameters() if w.requires_grad]
     if not trained:
         raise ValueError("every weight is frozen: call requires_grad_(True) on what shall learn")
-    inside = [w for name, w in trained if "h" in name.split(".") and w.dim() == 2]
+    inside = [
+        w for name, w in trained if "h" in name.split(".") and w.dim() == 2 and ".lora_" not in name
+    ]
     hidden = inside if optimizer == "muon" else []
     taken = {id(w) for w in hidden}
     rest = [w for _, w in trained if id(w) not in taken]

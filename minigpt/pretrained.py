@@ -1,31 +1,20 @@
-"""Opening models: own checkpoints and runs, folders saved by Hugging Face, and named models."""
+"""Opening models: own checkpoints and runs, published weights, and named models."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from .checkpoint import (
-    MANIFEST,
-    VOCABULARY,
-    AnyTokenizer,
-    build_model,
-    check_vocabulary,
-    load_checkpoint,
-    load_tensors,
-    read_json,
-)
-from .config import GPTConfig
+from .checkpoint import MANIFEST, AnyTokenizer, load_checkpoint
+from .download import PUBLISHED, find
 from .files import recover_folder
+from .gguf_file import load_gguf
+from .hf_folder import load_folder
 from .model import GPT
 from .run_folder import RUN_FILE, newest_checkpoint
-from .tokenizer_file import load_tokenizer
 
 ENTRY_POINTS = "minigpt.models"  # name -> function that returns the model's folder
 
@@ -36,209 +25,48 @@ def load(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> tuple[GPT, AnyTokenizer | None]:
-    """Open a model by name, or from a folder; returns it (in evaluation mode) and its tokenizer.
+    """Open a model by name or path; returns it (in evaluation mode) and its tokenizer.
 
-    A folder may be a checkpoint, a run of `minigpt train` (its newest checkpoint is taken), or
-    saved by Hugging Face (GPT-2 or Llama; the tokenizer is None if the folder holds none).
-    Raises FileNotFoundError for an unknown name, and ValueError for a folder that does not fit.
+    A name: one that an installed package announces, or one of `minigpt.download`, downloaded
+    before. A path: a checkpoint, a run of `minigpt train` (its newest checkpoint is taken), a
+    folder saved by Hugging Face (GPT-2 or Llama; the tokenizer is None if it holds none), or a
+    GGUF file (Llama). Raises FileNotFoundError for a name that is unknown or not downloaded, and
+    ValueError for a file or folder that does not fit.
     """
-    folder = Path(name_or_path)
-    recover_folder(folder)
-    if not folder.exists():
-        folder = _registered(str(name_or_path))
-    if (folder / MANIFEST).is_file():
-        model, tokenizer, _ = load_checkpoint(folder, device)
-    elif (folder / RUN_FILE).is_file():
-        model, tokenizer, _ = load_checkpoint(newest_checkpoint(folder), device)
-    elif (folder / "config.json").is_file():
-        model, tokenizer = _load_huggingface(folder, device)
+    path = Path(name_or_path)
+    recover_folder(path)
+    if not path.exists():
+        path = _named(str(name_or_path))
+    if path.is_file():
+        model, tokenizer = load_gguf(path, dtype, device)
+    elif (path / MANIFEST).is_file():
+        model, tokenizer, _ = load_checkpoint(path, device)
+    elif (path / RUN_FILE).is_file():
+        model, tokenizer, _ = load_checkpoint(newest_checkpoint(path), device)
+    elif (path / "config.json").is_file():
+        model, tokenizer = load_folder(path, dtype, device)
     else:
         raise ValueError(
-            f"{folder} is no model: expected a folder with {MANIFEST}, {RUN_FILE} or config.json"
+            f"{path} is no model: expected a folder with {MANIFEST}, {RUN_FILE} or config.json, "
+            "or a .gguf file"
         )
     return model.to(dtype).eval(), tokenizer
 
 
-def _registered(name: str) -> Path:
-    models = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
-    if name not in models:
+def _named(name: str) -> Path:
+    announced = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    if name in PUBLISHED and name not in announced:
+        return find(name)
+    if name not in announced:
         raise FileNotFoundError(
-            f"there is no folder {name!r} and no model of that name; named models: "
-            f"{sorted(models) or 'none'}"
+            f"there is no file or folder {name!r} and no model of that name; named models: "
+            f"{sorted({*announced, *PUBLISHED})}"
         )
     try:
-        find = models[name].load()
+        folder = announced[name].load()
     except (ImportError, AttributeError) as error:
         raise FileNotFoundError(
-            f"the model {name!r} belongs to {models[name].value}, which does not open ({error}): "
-            "install that package again"
+            f"the model {name!r} belongs to {announced[name].value}, which does not open "
+            f"({error}): install that package again"
         ) from None
-    return Path(find())
-
-
-def _load_huggingface(folder: Path, device: torch.device | str) -> tuple[GPT, AnyTokenizer | None]:
-    settings = read_json(folder / "config.json")
-    kind = settings.get("model_type")
-    if kind not in FAMILIES:
-        raise ValueError(f"{folder}: model_type {kind!r} is not supported; known: {[*FAMILIES]}")
-    to_config, to_weights = FAMILIES[kind]
-    tensors = _read_shards(folder, device)
-    if not tensors.keys() - {"lm_head.weight"}:
-        raise ValueError(f"{folder}: the weight files hold no weights")
-    try:
-        config = to_config(settings)
-        weights = to_weights(config, settings, tensors)
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from None
-    model = build_model(config, weights, str(folder))
-    tokenizer = None
-    if (folder / VOCABULARY).is_file():
-        tokenizer = load_tokenizer(folder / VOCABULARY)
-        check_vocabulary(model, tokenizer, folder)
-    return model, tokenizer
-
-
-def _read_shards(folder: Path, device: torch.device | str) -> dict[str, Tensor]:
-    """All tensors of model.safetensors, or of the files its index names."""
-    index = folder / "model.safetensors.index.json"
-    names = ["model.safetensors"]
-    if index.is_file():
-        places = read_json(index).get("weight_map")
-        if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
-            raise ValueError(f"{index} has no weight_map from tensors to files: get it again")
-        names = sorted(set(places.values()))
-    if missing := [n for n in names if Path(n).name != n or not (folder / n).is_file()]:
-        raise ValueError(f"{folder} lacks {missing}: only safetensors files are opened")
-    tensors: dict[str, Tensor] = {}
-    for name in names:
-        tensors |= load_tensors(folder / name, device)
-    return tensors
-
-
-def _expect(settings: Mapping[str, Any], **allowed: Any) -> None:
-    """Refuse settings that this GPT does not compute; a missing one means the first allowed."""
-    for name, values in allowed.items():
-        if settings.get(name, values[0]) not in values:
-            raise ValueError(f"{name}={settings[name]!r} is not supported, only {values}")
-
-
-def _gpt2_config(s: Mapping[str, Any]) -> GPTConfig:
-    _expect(
-        s,
-        activation_function=("gelu_new", "gelu_pytorch_tanh"),
-        scale_attn_weights=(True,),
-        scale_attn_by_inverse_layer_idx=(False,),
-        add_cross_attention=(False,),
-    )
-    return GPTConfig.gpt2(
-        vocab_size=s.get("vocab_size", 50_257),
-        block_size=s.get("n_positions", 1_024),
-        n_layer=s.get("n_layer", 12),
-        n_head=s.get("n_head", 12),
-        n_embd=s.get("n_embd", 768),
-        mlp_hidden=s.get("n_inner"),
-        norm_eps=s.get("layer_norm_epsilon", 1e-5),
-        tie_head=s.get("tie_word_embeddings", True),
-    )
-
-
-def _gpt2_weights(
-    config: GPTConfig, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    weights = {}
-    for name, tensor in tensors.items():
-        name = name.removeprefix("transformer.")
-        if name.endswith((".attn.bias", ".attn.masked_bias")):
-            continue  # the causal mask, which old files carry along
-        if name == "lm_head.weight" and config.tie_head:
-            continue
-        if name.startswith("h.") and ".c_" in name and tensor.dim() == 2:
-            tensor = tensor.t().contiguous()  # GPT-2 keeps its layers as (in, out)
-        weights[name] = tensor
-    return weights
-
-
-def _llama_config(s: Mapping[str, Any]) -> GPTConfig:
-    _expect(s, hidden_act=("silu",), rope_interleaved=(False,))
-    rope = s.get("rope_parameters") or s.get("rope_scaling") or {}
-    _expect(rope, rope_type=("default",), type=("default",), partial_rotary_factor=(1.0,))
-    return GPTConfig.llama(
-        vocab_size=s.get("vocab_size", 32_000),
-        block_size=s.get("max_position_embeddings", 2_048),
-        n_layer=s.get("num_hidden_layers", 32),
-        n_head=s.get("num_attention_heads", 32),
-        n_kv_head=s.get("num_key_value_heads"),
-        head_dim=s.get("head_dim"),
-        n_embd=s.get("hidden_size", 4_096),
-        mlp_hidden=s.get("intermediate_size", 11_008),
-        norm_eps=s.get("rms_norm_eps", 1e-6),
-        rope_theta=rope.get("rope_theta", s.get("rope_theta", 10_000.0)),
-        bias=bool(s.get("attention_bias", False) or s.get("mlp_bias", False)),
-        tie_head=s.get("tie_word_embeddings", False),
-    )
-
-
-_LLAMA_NAMES = {
-    "embed_tokens.weight": "wte.weight",
-    "norm.weight": "ln_f.weight",
-    "lm_head.weight": "lm_head.weight",
-}
-_LLAMA_LAYER = {
-    "input_layernorm": "ln_1",
-    "post_attention_layernorm": "ln_2",
-    "self_attn.o_proj": "attn.c_proj",
-    "mlp.gate_proj": "mlp.c_gate",
-    "mlp.up_proj": "mlp.c_fc",
-    "mlp.down_proj": "mlp.c_proj",
-}
-
-
-def _llama_weights(
-    config: GPTConfig, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    left = {  # what is not taken below stays under its own name, and build_model refuses it
-        name.removeprefix("model."): tensor
-        for name, tensor in tensors.items()
-        if "rotary_emb" not in name  # frequencies, which old files carry along
-    }
-    if config.tie_head:
-        left.pop("lm_head.weight", None)
-    weights = {ours: left.pop(name) for name, ours in _LLAMA_NAMES.items() if name in left}
-    has_bias = {part: bool(settings.get(f"{part}_bias", False)) for part in ("attention", "mlp")}
-    for layer in range(config.n_layer):
-        theirs, ours = f"layers.{layer}.", f"h.{layer}."
-        for kind in ("weight", "bias") if has_bias["attention"] else ("weight",):
-            weights[f"{ours}attn.c_attn.{kind}"] = _join_qkv(config, left, theirs, kind)
-        for their_name, our_name in _LLAMA_LAYER.items():
-            kinds = ["weight"]
-            if "_proj" in their_name and has_bias["mlp" if "mlp" in their_name else "attention"]:
-                kinds.append("bias")
-            for kind in kinds:
-                if (tensor := left.pop(f"{theirs}{their_name}.{kind}", None)) is not None:
-                    weights[f"{ours}{our_name}.{kind}"] = tensor
-    for name, weight in list(weights.items()):
-        absent = config.bias and not has_bias["mlp" if ".mlp." in name else "attention"]
-        if absent and ".c_" in name and name.endswith(".weight"):  # ours has all biases or none
-            weights[name.removesuffix("weight") + "bias"] = weight.new_zeros(weight.size(0))
-    return weights | left
-
-
-def _join_qkv(config: GPTConfig, left: dict[str, Tensor], layer: str, kind: str) -> Tensor:
-    """Take queries, keys and values, which Llama keeps apart, out of `left`; one tensor of all."""
-    parts = []
-    for letter, heads in (("q", config.n_head), ("k", config.kv_heads), ("v", config.kv_heads)):
-        name = f"{layer}self_attn.{letter}_proj.{kind}"
-        if name not in left:
-            raise ValueError(f"{name} is missing")
-        part = left.pop(name)
-        shape = (heads * config.head_width, config.n_embd)[: 2 if kind == "weight" else 1]
-        if part.shape != shape:
-            raise ValueError(f"{name} has shape {tuple(part.shape)}, expected {shape}")
-        parts.append(part)
-    return torch.cat(parts)
-
-
-FAMILIES: dict[str, tuple[Callable[..., GPTConfig], Callable[..., dict[str, Tensor]]]] = {
-    "gpt2": (_gpt2_config, _gpt2_weights),
-    "llama": (_llama_config, _llama_weights),
-}
+    return Path(folder())

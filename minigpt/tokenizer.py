@@ -14,11 +14,15 @@ import regex
 from .bpe import apply_merges, learn_merges
 
 END = "<|end|>"  # separates documents, and starts a text
+END_OF_TEXT = "<|endoftext|>"  # the same in the vocabularies of GPT-2 and SmolLM2
+ENDS = (END, END_OF_TEXT)
 
 # How text is cut into pieces before merging; merges never cross a cut (Radford et al. 2019).
 PATTERNS = {
     "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "digits": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    # Digits are cut out first, so that a blank before one looks like a blank at the end.
+    "smollm": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+",
 }
 _CACHE_SIZE = 100_000  # pieces whose ids are remembered; then the memory starts afresh
 
@@ -28,6 +32,11 @@ class _Tokenizer:
 
     special_tokens: dict[str, int]
     vocab_size: int
+
+    @property
+    def end_id(self) -> int | None:
+        """The id of the token that separates documents; None if the vocabulary has none."""
+        return next((self.special_tokens[n] for n in ENDS if n in self.special_tokens), None)
 
     def _encode_text(self, text: str) -> list[int]:
         raise NotImplementedError
@@ -133,10 +142,13 @@ class BPETokenizer(_Tokenizer):
         *,
         pattern: str = "digits",
         special_tokens: dict[str, int] | None = None,
+        drop_unknown: bool = False,
     ) -> None:
         """`vocab[i]`: the bytes of token i; `merges` in order of rank; `pattern`: see PATTERNS.
 
-        Raises ValueError if a byte has no token, or a merge joins tokens that do not exist.
+        Raises ValueError if a merge joins tokens that do not exist, and if a byte has no token,
+        unless `drop_unknown`: published vocabularies may lack bytes that UTF-8 never or hardly
+        ever uses, and their own library leaves such bytes out of the text.
         """
         if pattern not in PATTERNS:
             raise ValueError(f"pattern={pattern!r}: choose one of {sorted(PATTERNS)}")
@@ -148,7 +160,8 @@ class BPETokenizer(_Tokenizer):
         special = set(self.special_tokens.values())
         ids = {token: i for i, token in enumerate(self.vocab) if i not in special}
         try:
-            self._byte_ids = [ids[bytes([byte])] for byte in range(256)]
+            known = [byte for byte in range(256) if not drop_unknown or bytes([byte]) in ids]
+            self._byte_ids = {byte: ids[bytes([byte])] for byte in known}
             self._ranks = {  # (left id, right id) -> (rank, id of the joined token)
                 (ids[left], ids[right]): (rank, ids[left + right])
                 for rank, (left, right) in enumerate(self.merges)
@@ -208,7 +221,8 @@ class BPETokenizer(_Tokenizer):
         return ids
 
     def _encode_piece(self, piece: str) -> list[int]:
-        return apply_merges([self._byte_ids[byte] for byte in _to_bytes(piece)], self._ranks)
+        known = self._byte_ids
+        return apply_merges([known[b] for b in _to_bytes(piece) if b in known], self._ranks)
 
     def _id_to_bytes(self, token: int) -> bytes:
         return self.vocab[token]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .files import write_text
-from .tokenizer import PATTERNS, BPETokenizer, CharTokenizer
+from .tokenizer import END_OF_TEXT, PATTERNS, BPETokenizer, CharTokenizer
 
 
 def _byte_characters() -> list[str]:
@@ -21,6 +22,7 @@ def _byte_characters() -> list[str]:
     return [chr(byte if byte in plain else next(other)) for byte in range(256)]
 
 
+GPT2_FILES = ("vocab.json", "merges.txt")  # how GPT-2's vocabulary was first published
 _TO_CHARACTER = _byte_characters()
 _TO_BYTE = {character: byte for byte, character in enumerate(_TO_CHARACTER)}
 
@@ -29,7 +31,8 @@ def _printable(token: bytes) -> str:
     return "".join(_TO_CHARACTER[byte] for byte in token)
 
 
-def _from_printable(token: str) -> bytes:
+def from_printable(token: str) -> bytes:
+    """The bytes of a token as a vocabulary file writes it. Raises ValueError if it is none."""
     try:
         return bytes(_TO_BYTE[character] for character in token)
     except KeyError as error:
@@ -91,6 +94,41 @@ def load_tokenizer(path: str | os.PathLike[str]) -> CharTokenizer | BPETokenizer
         raise ValueError(f"{path}: {error}") from None
 
 
+def load_gpt2_files(vocab: str | os.PathLike[str], merges: str | os.PathLike[str]) -> BPETokenizer:
+    """Open a vocabulary in GPT-2's two files; <|endoftext|> in it is a special token.
+
+    Raises FileNotFoundError, or ValueError if they are no such files.
+    """
+    try:
+        names = json.loads(Path(vocab).read_text(encoding="utf-8"))
+        lines = Path(merges).read_text(encoding="utf-8").split("\n")
+        pairs = [line.rstrip("\r") for line in lines if line and not line.startswith("#version")]
+        special = [name for name in (END_OF_TEXT,) if name in names]
+        return byte_level(names, pairs, "gpt2", {name: names[name] for name in special})
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{vocab}, {merges}: no vocabulary like GPT-2's ({error})") from None
+
+
+def byte_level(
+    names: dict[str, int], pairs: Iterable[str | list[str]], pattern: str, special: dict[str, int]
+) -> BPETokenizer:
+    """A vocabulary from ids by name, merges ("a b" or ["a", "b"]) and special tokens.
+
+    Raises ValueError if the ids have gaps, or a token or merge is none.
+    """
+    names = names | special
+    if sorted(names.values()) != list(range(len(names))):
+        raise ValueError(f"the ids are not 0 to {len(names) - 1}, each once")
+    vocab = [b""] * len(names)
+    for name, i in names.items():
+        vocab[i] = name.encode() if name in special else from_printable(name)
+    merges = []
+    for pair in pairs:
+        left, right = pair.split(" ") if isinstance(pair, str) else pair
+        merges.append((from_printable(left), from_printable(right)))
+    return BPETokenizer(vocab, merges, pattern=pattern, special_tokens=special, drop_unknown=True)
+
+
 def _read(content: dict[str, Any]) -> CharTokenizer | BPETokenizer:
     kind = content["model"]["type"]
     if kind == "Characters":
@@ -101,16 +139,8 @@ def _read(content: dict[str, Any]) -> CharTokenizer | BPETokenizer:
         if place.get(name):
             raise ValueError(f"{name}={place[name]!r} is not supported")
     special = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
-    names = dict(content["model"]["vocab"])
-    names.update(special)
-    if sorted(names.values()) != list(range(len(names))):
-        raise ValueError(f"the ids are not 0 to {len(names) - 1}, each once")
-    vocab = [b""] * len(names)
-    for name, i in names.items():
-        vocab[i] = name.encode() if name in special else _from_printable(name)
-    pairs = (m.split(" ") if isinstance(m, str) else m for m in content["model"]["merges"])
-    merges = [(_from_printable(left), _from_printable(right)) for left, right in pairs]
-    return BPETokenizer(vocab, merges, pattern=_read_pattern(content), special_tokens=special)
+    model = content["model"]
+    return byte_level(model["vocab"], model["merges"], _read_pattern(content), special)
 
 
 def _read_pattern(content: dict[str, Any]) -> str:
@@ -125,6 +155,9 @@ def _read_pattern(content: dict[str, Any]) -> str:
         for name, pattern in PATTERNS.items():
             if steps[0] == {**cut, "pattern": {"Regex": pattern}}:
                 return name
-    if kinds == ["ByteLevel"] and steps[0].get("use_regex", True):
-        return "gpt2"
+    if kinds[-1:] == ["ByteLevel"] and steps[-1].get("use_regex", True):
+        if len(kinds) == 1:
+            return "gpt2"
+        if kinds == ["Digits", "ByteLevel"] and steps[0].get("individual_digits"):
+            return "smollm"
     raise ValueError(f"pre-tokenizer {kinds} is not one of {sorted(PATTERNS)}")

@@ -666,9 +666,12 @@ PROMISED = (
 )
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "evaluate"])
+COMMANDS = ("train", "generate", "evaluate", "download")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_explains_every_option(command, capsys):
-    parser = build_parser(train=cli._train, generate=cli._generate, evaluate=cli._evaluate)
+    parser = build_parser(**{name: getattr(cli, f"_{name}") for name in COMMANDS})
     chosen = parser._subparsers._group_actions[0].choices[command]
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -688,7 +691,7 @@ def test_help_names_the_commands(capsys):
         main(["--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("train", "generate", "evaluate"))
+    assert all(command in shown for command in COMMANDS)
 
 
 def test_the_installed_command_is_this_program():

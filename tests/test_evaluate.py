@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from small_models import BLOCK, CONFIGS, VOCAB, random_ids, random_model
 
 from minigpt import CharTokenizer, GPTConfig, score_choices, sequence_logprob
@@ -18,7 +16,6 @@ from minigpt.evaluate import (
     bits_per_byte,
     count_bytes,
     evaluate_loss,
-    mean_interval,
     next_token_loss,
     perplexity,
     token_losses,
@@ -222,29 +219,3 @@ def test_bad_questions_are_refused(scorer):
         score_choices(scorer, TOKENIZER, "a", ["b"])
     with pytest.raises(ValueError, match="list of"):
         score_choices(scorer, TOKENIZER, "a", "bc")
-
-
-# --- intervals ----------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(st.floats(-100, 100), min_size=2, max_size=20).filter(lambda v: np.std(v) > 1e-3),
-    st.sampled_from([0.5, 0.9, 0.95, 0.99]),
-)
-def test_mean_interval_is_scipys(values, level):
-    mean, low, high = mean_interval(values, level)
-    expected = stats.t.interval(level, len(values) - 1, np.mean(values), stats.sem(values))
-    assert mean == pytest.approx(np.mean(values), abs=1e-9)
-    assert (low, high) == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-def test_intervals_at_the_edges():
-    assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
-    assert mean_interval([2.0, 2.0]) == (2.0, 2.0, 2.0)
-    assert mean_interval(np.array([1.0, 2.0, 3.0])) == mean_interval([1.0, 2.0, 3.0])
-    for none in ([], np.array([])):
-        with pytest.raises(ValueError, match="no values"):
-            mean_interval(none)
-    for level in (0, 1, 95, -0.1):
-        with pytest.raises(ValueError, match=f"level={level}"):
-            mean_interval([1.0, 2.0], level)

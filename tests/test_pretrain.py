@@ -120,26 +120,6 @@ def test_what_the_commands_refuse(tmp_path, capsys):
 # --- scoring ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("right", "n", "lower", "upper"),
-    [
-        (0, 10, 0.0, 0.2775),
-        (5, 10, 0.2366, 0.7634),
-        (10, 10, 0.7225, 1.0),
-        (485, 500, 0.9511, 0.9817),
-    ],
-)
-def test_wilson(right, n, lower, upper):
-    """Against figures computed by hand from the formula."""
-    assert evaluate.wilson(right, n) == pytest.approx((lower, upper), abs=1e-4)
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 0), (3, 2), (-1, 5)])
-def test_wilson_refuses(right, n):
-    with pytest.raises(ValueError, match="at least one item is needed"):
-        evaluate.wilson(right, n)
-
-
 def test_scores_by_group():
     def record(group, right):
         return {"family": "f", "split": "s", "group": group, "right": right}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from minigpt.evaluate import mean_interval
+from minigpt.intervals import mean_interval
 
 RESULTS = Path(__file__).parent / "results"
 Curve = dict[int, tuple[float, float, float]]  # step -> mean and both ends of the interval
