@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import BLOCK, CONFIGS, VOCAB, random_ids, random_model
 
-from minigpt import CharTokenizer, GPTConfig, score_choices, sequence_logprob
+from minigpt import GPT, CharTokenizer, GPTConfig, score_choices, sequence_logprob
 from minigpt.evaluate import (
     bits_per_byte,
     count_bytes,
     evaluate_loss,
+    few_shot_prompt,
     next_token_loss,
     perplexity,
     token_losses,
@@ -219,3 +220,69 @@ def test_bad_questions_are_refused(scorer):
         score_choices(scorer, TOKENIZER, "a", ["b"])
     with pytest.raises(ValueError, match="list of"):
         score_choices(scorer, TOKENIZER, "a", "bc")
+    with pytest.raises(ValueError, match="a choice is empty"):
+        score_choices(scorer, TOKENIZER, "a", ["", "c"], end=".")
+
+
+def test_an_end_tells_an_answer_from_one_that_goes_on(scorer):
+    """A model that has learnt to write "ab." after "h" alone."""
+    script = TOKENIZER.encode("ab.")
+
+    class Fixed(GPT):
+        def features(self, idx, cache=None):
+            return F.one_hot(idx, TOKENIZER.vocab_size).float()
+
+        def head(self, h):
+            logits = torch.zeros(*h.shape[:-1], TOKENIZER.vocab_size)
+            for before, after in zip([*TOKENIZER.encode("h"), *script], script, strict=False):
+                logits[h.argmax(-1) == before, after] = 3.0
+            return logits
+
+    model = Fixed(scorer.config)
+    plain = score_choices(model, TOKENIZER, "h", ["a", "ab"])
+    assert plain[0] > plain[1], "what comes first is never less probable"
+    ended = score_choices(model, TOKENIZER, "h", ["a", "ab"], end=".")
+    assert ended[1] > ended[0]
+    assert ended[1] == pytest.approx(sequence_logprob(model, TOKENIZER, "h", "ab.")[0], abs=1e-5)
+
+
+def test_choices_are_scored_together_as_each_alone(scorer):
+    choices = ["a", "bcdefg", "h é", "gg", *"abcdefgh" * 4]
+    for normalize in ("none", "token", "byte", "pmi"):
+        together = score_choices(scorer, TOKENIZER, "abc", choices, normalize=normalize)
+        for choice, score in zip(choices, together, strict=True):
+            alone = score_choices(scorer, TOKENIZER, "abc", [choice, "a"], normalize=normalize)
+            assert alone[0] == pytest.approx(score, abs=1e-5)
+
+
+def test_a_blank_at_the_contexts_end_goes_to_the_word(bpe_tokenizer):
+    model = random_model(
+        GPTConfig(vocab_size=bpe_tokenizer.vocab_size, block_size=16, n_layer=1, n_head=2)
+    )
+    apart = sequence_logprob(model, bpe_tokenizer, "the cat", " sat")
+    assert sequence_logprob(model, bpe_tokenizer, "the cat ", "sat") == apart
+    line = sequence_logprob(model, bpe_tokenizer, "the cat\n", "sat")
+    ids = bpe_tokenizer.encode("the cat\nsat")
+    assert line[1] == len(bpe_tokenizer.encode("sat")), "a line's end is a token of its own"
+    assert bpe_tokenizer.encode("the cat\n") + bpe_tokenizer.encode("sat") == ids
+
+
+# --- prompts with examples ----------------------------------------------------------------------
+
+
+def test_few_shot_prompts():
+    examples = [("cat", "animal"), ("oak", "plant")]
+    assert few_shot_prompt(examples, "dog") == "cat -> animal\noak -> plant\ndog ->"
+    assert few_shot_prompt([], "dog", instruction="Classify.") == "Classify.\ndog ->"
+    found = few_shot_prompt(
+        examples[:1], "dog", template="Q: {input}\nA: {output}", separator="\n\n"
+    )
+    assert found == "Q: cat\nA: animal\n\nQ: dog\nA:"
+    assert few_shot_prompt([("{output}", "{input}")], "{x}") == "{output} -> {input}\n{x} ->"
+    assert few_shot_prompt([("a", "b")], "c", template="{input}\n{output}") == "a\nb\nc\n"
+
+
+@pytest.mark.parametrize("template", ["{input}", "{output}", "{input} {output}.", "{input}{input}"])
+def test_templates_without_their_fields(template):
+    with pytest.raises(ValueError, match=r"needs \{input\} once and \{output\} at its end"):
+        few_shot_prompt([], "x", template=template)
