@@ -28,7 +28,7 @@ def chat_ids(tokenizer: BPETokenizer, turns: Sequence[Turn], system: str = SYSTE
             f"the vocabulary has no {' and no '.join(missing)}: this model was not tuned for "
             "conversations of this form; use generate_text"
         )
-    if isinstance(turns, str) or not turns:
+    if not isinstance(turns, (list, tuple)) or not turns:
         raise ValueError('turns must be a list like [{"role": "user", "content": "Hello"}]')
     for turn in turns:
         if not (isinstance(turn, Mapping) and {*turn} == {"role", "content"}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,8 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def bootstrap_interval(
-    values: Sequence[float],
-    statistic: Callable[[NDArray[np.float64]], float] = np.mean,
+    values: Sequence[float] | NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], Any] = np.mean,
     *,
     groups: Sequence[Hashable] | None = None,
     level: float = 0.95,

@@ -32,7 +32,7 @@ class LoRALinear(nn.Linear):
     def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
         super().__init__(base.in_features, base.out_features, base.bias is not None, "meta")
         self.weight, self.bias = base.weight, base.bias
-        like = {"device": base.weight.device, "dtype": base.weight.dtype}
+        like: Any = {"device": base.weight.device, "dtype": base.weight.dtype}
         self.rank, self.alpha = rank, alpha
         self.lora_a = nn.Parameter(torch.empty(rank, base.in_features, **like))
         self.lora_b = nn.Parameter(torch.zeros(base.out_features, rank, **like))

@@ -37,6 +37,7 @@ def load(
     recover_folder(path)
     if not path.exists():
         path = _named(str(name_or_path))
+    tokenizer: AnyTokenizer | None
     if path.is_file():
         model, tokenizer = load_gguf(path, dtype, device)
     elif (path / MANIFEST).is_file():

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .cache import causal_mask
 from .model import GPT
@@ -27,7 +27,7 @@ def attention_maps(model: GPT, idx: Tensor) -> Tensor:
     """
     maps: list[Tensor] = []
 
-    def look(module: torch.nn.Module, given: tuple[Any, ...]) -> None:
+    def look(module: nn.Module, given: tuple[Any, ...]) -> None:
         q, k = given[0].float(), given[1].float()  # (B, H, T, D), (B, G, T, D)
         k = k.repeat_interleave(q.size(1) // k.size(1), dim=1)
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.size(-1))  # (B, H, T, T)
@@ -35,10 +35,14 @@ def attention_maps(model: GPT, idx: Tensor) -> Tensor:
         maps.append(scores.masked_fill(~seen, -torch.inf).softmax(dim=-1))
 
     with ExitStack() as hooks, evaluating(model):
-        for block in model.h:
-            hooks.callback(block.attn.attend.register_forward_pre_hook(look).remove)
+        for layer in range(model.config.n_layer):
+            hooks.callback(_attend(model, layer).register_forward_pre_hook(look).remove)
         model.features(idx)
     return torch.stack(maps)
+
+
+def _attend(model: GPT, layer: int) -> nn.Module:
+    return model.get_submodule(f"h.{layer}.attn.attend")
 
 
 def activations(model: GPT, idx: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
@@ -98,7 +102,7 @@ def ablated_heads(
                 out[:, which] = said.mean((0, 2), keepdim=True) if how == "mean" else 0
                 return out
 
-            hooks.callback(model.h[layer].attn.attend.register_forward_hook(replace).remove)
+            hooks.callback(_attend(model, layer).register_forward_hook(replace).remove)
         yield
 
 
