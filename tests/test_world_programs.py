@@ -36,6 +36,15 @@ def executed(source: str) -> tuple[list[int], list[tuple[int, int]]]:
     return [int(number) for number in printed], Number.pairs
 
 
+def traced(source: str) -> str:
+    """Every assignment as Python makes it, a line for each."""
+    said: list[str] = []
+    telling = re.sub(r"^( *)(\w) = (.*)$", r"\1\2 = \3; say('\2', \2)", source, flags=re.M)
+    known = {"range": range, "print": str, "say": lambda *new: said.append("\n%s = %d" % new)}
+    exec(telling, {"__builtins__": {}} | known)
+    return "".join(said)
+
+
 @pytest.fixture(scope="module")
 def documents() -> list[str]:
     return [programs.document(Tape("programs", i)) for i in range(5000)]
@@ -75,6 +84,37 @@ def test_items_are_right_and_new(split: str, documents: list[str]) -> None:
         assert held_out("program", source[0]) == bool(item.absent) == (split != "train")
         assert not any(absent in text for absent in item.absent)
     assert {item.meta["kind"] for item in made} == set(programs.KINDS)
+
+
+def test_documents_with_steps() -> None:
+    forms = {"tiny": 0, "steps": 0, "plain": 0}
+    for number in range(600):
+        document = programs.document(Tape("with steps", number), with_steps=True)
+        parts = document.split("\n\n")
+        forms["tiny" if len(parts) == 2 else "steps" if "Steps:" in document else "plain"] += 1
+        for part in parts:
+            source = PROGRAM.search(part)
+            assert source, part
+            assert not held_out("program", source[0])
+            (printed,), pairs = executed(source[0])
+            assert part.endswith(f" {printed}")
+            assert not any(sum_held_out(*pair) for pair in pairs)
+            if "Steps:" not in part:
+                continue
+            told = part.split("Steps:")[1]
+            assert told == traced(source[0]) + f"\nOutput: {printed}"
+    assert min(forms.values()) > 150
+
+
+def test_items_with_steps() -> None:
+    for item in programs.items(Tape("steps"), 100, "steps"):
+        (printed,) = executed(item.meta["program"])[0]
+        assert item.prompt.endswith("Steps:")
+        assert item.absent == (item.meta["program"],)
+        assert programs.is_correct(item, item.answer)
+        assert programs.is_correct(item, f"\nwrong\nOutput: {printed}")
+        for wrong in (f" {printed + 1}", f"\nOutput: {printed + 1}", f"\nOutput: {printed} 1", ""):
+            assert not programs.is_correct(item, wrong)
 
 
 def test_kinds_and_branches_are_mixed() -> None:

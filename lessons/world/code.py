@@ -27,12 +27,14 @@ class Run:
     """What a program did.
 
     `printed`: the numbers, in order. `values`: what each variable held in the end (counters of
-    loops left out). `operations`: each sum or difference as (sign, left, right).
+    loops left out). `operations`: each sum or difference as (sign, left, right). `assigned`: each
+    variable and its new value, in order.
     """
 
     printed: list[int] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
     operations: list[tuple[str, int, int]] = field(default_factory=list)
+    assigned: list[tuple[str, int]] = field(default_factory=list)
 
 
 def run(source: str) -> Run:
@@ -74,6 +76,7 @@ class _Machine:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 self.run.values[name] = self.values[name] = self.value(value)
+                self.run.assigned.append((name, self.values[name]))
             case ast.If(test=test, body=body, orelse=otherwise):
                 self.block(body if self.holds(test) else otherwise)
             case ast.For(target=ast.Name(id=name), iter=count, body=body, orelse=[]):

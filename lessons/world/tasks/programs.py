@@ -11,6 +11,7 @@ from .base import Item, check_split, simple_baselines
 
 NAME = "programs"
 SPLITS = ("test", "wording", "train")
+WITH_STEPS = (*SPLITS, "steps")  # of a plan with steps
 KINDS = ("straight", "branch", "loop", "nested")
 NAMES = tuple("abcdkmnpstxy")
 HIGHEST = 60  # no value in a program is above this, or below zero
@@ -20,6 +21,7 @@ ASKED = (
     "Run this.\n{program}\nIt prints:",
     "{program}\nWhat is printed?",
 )
+ASKED_STEPS = ("{program}\nSteps:", "Run this, step by step.\n{program}\nSteps:")
 ASKED_NEW = ("What does this print?\n{program}\nOutput:", "Code:\n{program}\nIt prints:")
 
 
@@ -95,7 +97,20 @@ def _nested(tape: Tape, x: str, y: str) -> list[str]:
     return [start, *lines, f"print({x})"]
 
 
-_MAKE = {"straight": _straight, "branch": _branch, "loop": _loop, "nested": _nested}
+def _tiny(tape: Tape, x: str, y: str) -> list[str]:
+    """Two or three lines: what larger programs are made of. Never asked in a test."""
+    first = f"{x} = {tape.integer(0, 40)}"
+    match tape.index(4):
+        case 0:
+            return [first, f"print({x})"]
+        case 1:
+            return [first, f"print({x} {tape.choice('+-')} {tape.integer(1, 20)})"]
+        case 2:
+            return [first, _change(tape, x), f"print({x})"]
+    return [first, f"{y} = {tape.integer(0, 20)}", f"print({tape.choice((x, y))})"]
+
+
+_MAKE = {"tiny": _tiny, "straight": _straight, "branch": _branch, "loop": _loop, "nested": _nested}
 
 
 def program(tape: Tape, kind: str, new: bool) -> tuple[str, int]:
@@ -126,30 +141,51 @@ def _is_small(done: Run) -> bool:
 def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     kind = tape.choice(KINDS)
     text, printed = program(tape, kind, new)
+    with_steps = asked is ASKED_STEPS
     return Item(
         prompt=tape.choice(asked).format(program=text),
-        answer=f" {printed}",
+        answer=f"{steps(text)}\nOutput: {printed}" if with_steps else f" {printed}",
         absent=(text,) if new else (),
+        stop="\n\n" if with_steps else "\n",
         meta={"kind": kind, "program": text},
     )
 
 
-def document(tape: Tape) -> str:
-    """A program with what it prints."""
-    item = _item(tape, ASKED, new=False)
+def steps(text: str) -> str:
+    """What a program assigns while it runs, a line for each value."""
+    return "".join(f"\n{name} = {value}" for name, value in run(text).assigned)
+
+
+def document(tape: Tape, with_steps: bool = False) -> str:
+    """A program with what it prints.
+
+    `with_steps`: a third tell each assigned value first, and a third are two tiny programs.
+    """
+    form = tape.choice(("tiny", "steps", "plain")) if with_steps else "plain"
+    if form == "tiny":
+        both = [program(tape, "tiny", new=False) for _ in range(2)]
+        return "\n\n".join(f"{text}\nOutput: {printed}" for text, printed in both)
+    item = _item(tape, ASKED_STEPS if form == "steps" else ASKED, new=False)
     return item.prompt + item.answer
 
 
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
-    """Programs held out of training; `wording`: asked about in words held out, too."""
-    check_split(split, SPLITS)
-    asked = ASKED_NEW if split == "wording" else ASKED
+    """Programs held out of training; `wording`: asked about in words held out, too.
+
+    `steps`: every value that is assigned is asked for first, then the output.
+    """
+    check_split(split, WITH_STEPS)
+    asked = {"wording": ASKED_NEW, "steps": ASKED_STEPS}.get(split, ASKED)
     return [_item(tape, asked, new=split != "train") for _ in range(n)]
 
 
 def is_correct(item: Item, output: str) -> bool:
-    """Whether the output is one number, and the one that the program prints when it is run."""
-    return [output.strip()] == [str(number) for number in run(item.meta["program"]).printed]
+    """Whether the output is one number, and the one that the program prints when it is run.
+
+    After steps: the number behind "Output:", whatever the steps say.
+    """
+    said = output.rpartition("Output:")[2] if "Steps:" in item.prompt else output
+    return [said.strip()] == [str(number) for number in run(item.meta["program"]).printed]
 
 
 def baselines(items_: Sequence[Item], n_train: int = 2000) -> dict[str, float]:
