@@ -40,7 +40,7 @@ def traced(source: str) -> str:
     """Every assignment as Python makes it, a line for each."""
     said: list[str] = []
     telling = re.sub(r"^( *)(\w) = (.*)$", r"\1\2 = \3; say('\2', \2)", source, flags=re.M)
-    known = {"range": range, "print": str, "say": lambda *new: said.append("\n%s = %d" % new)}
+    known = {"range": range, "print": str, "say": lambda x, v: said.append(f"\n{x} = {v}")}
     exec(telling, {"__builtins__": {}} | known)
     return "".join(said)
 
