@@ -1,0 +1,269 @@
+"""Checks of lesson 04: attention in matrices, the causal mask, and heads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close
+
+__all__ = ["check"]
+
+
+def _same(came: Any, value: Tensor) -> bool:
+    """Whether an answer is this tensor, up to rounding."""
+    return (
+        isinstance(came, torch.Tensor)
+        and came.shape == value.shape
+        and torch.allclose(came.double(), value.double(), atol=1e-6)
+    )
+
+
+def _known(came: Any, mistakes: list[tuple[Tensor, str, str]], expected: str) -> None:
+    """Refuse an answer that is one of the mistakes: (its value, what it is, what to think of)."""
+    for value, what, think in mistakes:
+        if _same(came, value):
+            raise NotRight(expected=expected, came=what, think=think)
+
+
+@exercise(
+    "attend",
+    hint="q @ k.T holds the score of every query with every key. What comes before the softmax?",
+    wrong=[
+        Wrong(
+            """
+def attend(q, k, v):
+    return (q @ k.T).softmax(dim=-1) @ v
+""",
+            "not divided",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return (q @ k.T / math.sqrt(q.size(-1))).softmax(dim=0) @ v
+""",
+            "over the queries",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return (q @ k.T / q.size(-1)).softmax(dim=-1) @ v
+""",
+            "by D",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return (q @ k.T).softmax(dim=-1) / math.sqrt(q.size(-1)) @ v
+""",
+            "after the softmax",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return q @ k.T / math.sqrt(q.size(-1)) @ v
+""",
+            "without a softmax",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return (k @ q.T / math.sqrt(q.size(-1))).softmax(dim=-1) @ v
+""",
+            "each key asks",
+        ),
+        Wrong(
+            """
+def attend(q, k, v):
+    return (q @ k.T / math.sqrt(len(q))).softmax(dim=-1) @ v
+""",
+            "number of words",
+        ),
+    ],
+)
+def _attend(attempt: Any) -> None:
+    generator = torch.Generator().manual_seed(4)
+    for T, D, E in ((5, 3, 2), (7, 16, 4), (1, 2, 2), (6, 4, 4)):
+        q, k = torch.randn(2, T, D, generator=generator, dtype=torch.float64)
+        v = torch.randn(T, E, generator=generator, dtype=torch.float64)
+        scores = q @ k.T  # (T, T)
+        root = math.sqrt(D)
+        right = (scores / root).softmax(-1) @ v
+        came = attempt(q, k, v)
+        expected = f"softmax(q k^T / sqrt(D)) v for T = {T}, D = {D}"
+        if T > 1:
+            mistakes = [
+                (scores.softmax(-1) @ v, "scores that were not divided by sqrt(D)",
+                 "How large do dot products become when D is 1,000?"),
+                ((scores / root).softmax(0) @ v, "a softmax over the queries: columns add up to 1",
+                 "Whose weights must add up to 1: those that one query gives, or one key gets?"),
+                ((scores / D).softmax(-1) @ v, "scores divided by D, not by its root",
+                 "The variance of a score is D. What is its standard deviation?"),
+                (scores.softmax(-1) / root @ v, "a division after the softmax",
+                 "Do the weights still add up to 1?"),
+                (scores / root @ v, "a mix of the values without a softmax",
+                 "Are these weights positive, and do they add up to 1?"),
+                ((scores.T / root).softmax(-1) @ v, "queries and keys exchanged: each key asks",
+                 "Row i of the scores belongs to query i. Which factor comes first?"),
+                ((scores / math.sqrt(T)).softmax(-1) @ v, "scores divided by the root of the "
+                 "number of words", "What does a dot product add up: words, or numbers?"),
+            ]  # fmt: skip
+            if D != T:
+                _known(came, mistakes, expected)
+        think = "Scores (T, T), then the division, the softmax over the last axis, and the product."
+        expect_close(came, right, what=f"attend(q, k, v) for T = {T}, D = {D}", think=think)
+    q, k, v = torch.randn(3, 4, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    answer = attempt(q, k, v)
+    expect(
+        isinstance(answer, torch.Tensor) and answer.requires_grad,
+        expected="a result through which a gradient flows",
+        came="one that is cut off from q, k and v",
+        think="Did you leave torch on the way (detach, numpy, tolist, no_grad)?",
+    )
+
+
+@exercise(
+    "causal_mask",
+    hint="Row i is the query, column j the key. For which i and j is the answer yes?",
+    wrong=[
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.ones(T, T, dtype=torch.bool).triu()
+""",
+            "the future",
+        ),
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.ones(T, T, dtype=torch.bool).tril(-1)
+""",
+            "itself",
+        ),
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.ones(T, T).tril()
+""",
+            "bool",
+        ),
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.ones(T, T, dtype=torch.bool).triu(1)
+""",
+            "what to hide",
+        ),
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), -math.inf)
+""",
+            "bool",
+        ),
+        Wrong(
+            """
+def causal_mask(T):
+    return torch.ones(T, T, dtype=torch.bool).tril(1)
+""",
+            "the next word",
+        ),
+    ],
+)
+def _causal_mask(attempt: Any) -> None:
+    for T in (1, 4, 7):
+        came = attempt(T)
+        right = torch.ones(T, T, dtype=torch.bool).tril()
+        expect(
+            isinstance(came, torch.Tensor),
+            expected=f"a tensor of shape {(T, T)}",
+            came=came,
+            think="torch.ones makes a matrix; which part of it stays?",
+        )
+        expect(
+            came.dtype == torch.bool,
+            expected="a mask of bool: True and False",
+            came=f"numbers of the type {str(came.dtype).removeprefix('torch.')}",
+            think="What does ~mask mean for numbers, and what for True and False?",
+        )
+        if T > 1:
+            expected = f"causal_mask({T})"
+            mistakes = [
+                (right.T, "a mask with which every word sees the future and not the past",
+                 "Row 0 is the first word's. How many Trues must it have?"),
+                (right.tril(-1), "a mask with which no word sees itself",
+                 "What would the first word's softmax run over?"),
+                (~right, "the mask of what to hide",
+                 "True stands for: this query may see this key."),
+                (torch.ones_like(right).tril(1), "a mask with which a word sees the next word, too",
+                 "What is the model trained to predict at this word?"),
+            ]  # fmt: skip
+            for value, what, think in mistakes:
+                if came.shape == value.shape and torch.equal(came, value):
+                    raise NotRight(expected=expected, came=what, think=think)
+        expect_close(
+            came, right, what=f"causal_mask({T})", think="Where is the diagonal?", tolerance=0
+        )
+
+
+@exercise(
+    "split_heads",
+    hint="view(T, n_head, D) cuts every word's numbers into heads. Which axis has to come first?",
+    wrong=[
+        Wrong(
+            """
+def split_heads(x, n_head):
+    T, C = x.shape
+    return x.view(n_head, T, C // n_head)
+""",
+            "different words",
+        ),
+        Wrong(
+            """
+def split_heads(x, n_head):
+    T, C = x.shape
+    return x.view(T, n_head, C // n_head)
+""",
+            "words come first",
+        ),
+        Wrong(
+            """
+def split_heads(x, n_head):
+    T, C = x.shape
+    return x.view(T, C // n_head, n_head).permute(2, 0, 1)
+""",
+            "every second",
+        ),
+        Wrong(
+            """
+def split_heads(x, n_head):
+    return torch.stack([x] * n_head)
+""",
+            "whole",
+        ),
+    ],
+)
+def _split_heads(attempt: Any) -> None:
+    for T, n_head, D in ((5, 3, 2), (4, 2, 4), (6, 1, 3), (3, 4, 1)):
+        C = n_head * D
+        x = torch.arange(T * C, dtype=torch.float64).view(T, C)
+        came = attempt(x, n_head)
+        right = x.view(T, n_head, D).transpose(0, 1)
+        expected = f"a tensor of shape {(n_head, T, D)} for x of {(T, C)} and n_head = {n_head}"
+        mistakes = [
+            (x.view(n_head, T, D), "heads that mix numbers of different words",
+             "view reads on row by row. Where does the first word's second head go?"),
+            (x.view(T, n_head, D), "the right cut, but the words come first",
+             "Each head is to be a matrix (T, D) of its own. Which two axes change places?"),
+            (x.view(T, D, n_head).permute(2, 0, 1), "every second number (or third, …) in a head",
+             "Head 0 holds numbers 0 to D - 1 of each word, one after the other."),
+            (x.expand(n_head, T, C), "the whole vector in every head",
+             "Each head gets its own part of the numbers: C / n_head of them."),
+        ]  # fmt: skip
+        if len({T, n_head, D}) == 3 and n_head > 1 and D > 1:
+            _known(came, mistakes, expected)
+        think = "First cut the last axis into (n_head, D), then bring the heads to the front."
+        expect_close(came, right, what="split_heads(x, n_head)", think=think, tolerance=0)

@@ -1,0 +1,156 @@
+"""Associative recall: pairs of a key and a value, noise, then the keys again, to be answered.
+
+A sequence: k1 v1 … kn vn | noise | k v k v … with every pair asked once, in another order. Only the
+answers count. Nothing but the sequence itself tells which value belongs to which key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from minigpt import GPT, GPTConfig
+from minigpt.data import IGNORE
+
+N_KEYS, N_VALUES, N_NOISE = 64, 16, 16
+VOCAB = N_KEYS + N_VALUES + N_NOISE
+WIDTH = 64
+CHANCE = 1 / N_VALUES
+KINDS = ("attention", "LSTM", "GRU")
+
+
+@dataclass(frozen=True)
+class Task:
+    """How many pairs are told, and how many tokens of noise stand between telling and asking."""
+
+    n_pairs: int = 4
+    gap: int = 16
+
+    @property
+    def length(self) -> int:
+        """Tokens of a sequence."""
+        return 4 * self.n_pairs + self.gap
+
+
+def batch(task: Task, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Sequences (n, T - 1) and what follows each token, (n, T - 1): -100 unless it is an answer."""
+    keys = torch.rand(n, N_KEYS, generator=generator).argsort(1)[:, : task.n_pairs]
+    values = torch.randint(N_VALUES, keys.shape, generator=generator) + N_KEYS
+    noise = torch.randint(N_NOISE, (n, task.gap), generator=generator) + N_KEYS + N_VALUES
+    order = torch.rand(keys.shape, generator=generator).argsort(1)
+    told = torch.stack([keys, values], dim=2).flatten(1)  # (n, 2 * pairs)
+    asked = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=2).flatten(1)
+    ids = torch.cat([told, noise, asked], dim=1)  # (n, T)
+    targets = torch.full_like(ids, IGNORE)
+    targets[:, -2 * task.n_pairs + 1 :: 2] = ids[:, -2 * task.n_pairs + 1 :: 2]
+    return ids[:, :-1], targets[:, 1:]
+
+
+class Recurrent(nn.Module):
+    """An LSTM or GRU between an embedding and a head: all it knows is a vector of fixed size."""
+
+    def __init__(self, kind: str, hidden: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(VOCAB, WIDTH)
+        self.cell = getattr(nn, kind)(WIDTH, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, VOCAB, bias=False)
+
+    def forward(self, idx: Tensor) -> Tensor:
+        """idx: (B, T) -> logits (B, T, V)."""
+        return self.head(self.cell(self.embed(idx))[0])
+
+
+HIDDEN = {"LSTM": 123, "GRU": 144}  # so that all three have about as many parameters
+
+
+def make(kind: str, length: int, seed: int) -> nn.Module:
+    """A model of a kind, drawn by `seed`: "attention" (two layers of two heads), "LSTM", "GRU"."""
+    torch.manual_seed(seed)
+    if kind in HIDDEN:
+        return Recurrent(kind, HIDDEN[kind])
+    if kind != "attention":
+        raise ValueError(f"kind={kind!r}: choose one of {KINDS}")
+    return GPT(
+        GPTConfig(
+            vocab_size=VOCAB, block_size=length, n_layer=2, n_head=2, n_embd=WIDTH,
+            norm="rmsnorm", position="rope", bias=False, tie_head=False,
+        )
+    )  # fmt: skip
+
+
+def train(
+    kind: str,
+    task: Task,
+    seed: int,
+    rate: float,
+    steps: int,
+    *,
+    batch_size: int = 32,
+    on_step: Callable[[int, float], None] | None = None,
+) -> nn.Module:
+    """A model trained with AdamW; the rate rises over 50 steps and falls to zero."""
+    model = make(kind, task.length, seed)
+    generator = torch.Generator().manual_seed(1_000_000 + seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    shape = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 50, 2 * (1 - step / steps))
+    )
+    model.train()
+    for step in range(steps):
+        x, y = batch(task, batch_size, generator)
+        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten(), ignore_index=IGNORE)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        shape.step()
+        if on_step is not None:
+            on_step(step + 1, loss.item())
+    return model.eval()
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, task: Task, n: int = 250, seed: int = 7) -> float:
+    """Share of answers that come out right, over `n` new sequences: n * pairs answers."""
+    x, y = batch(task, n, torch.Generator().manual_seed(seed))
+    right = model(x).argmax(-1) == y
+    return float(right[y != IGNORE].float().mean())
+
+
+def run(kind: str, task: Task, seed: int, rate: float, steps: int) -> dict[str, Any]:
+    """One run, ready to be recorded."""
+    start = time.perf_counter()
+    losses: list[float] = []
+    model = train(kind, task, seed, rate, steps, on_step=lambda _, loss: losses.append(loss))
+    return {
+        "kind": kind,
+        "pairs": task.n_pairs,
+        "gap": task.gap,
+        "seed": seed,
+        "rate": rate,
+        "steps": steps,
+        "accuracy": accuracy(model, task),
+        "loss": sum(losses[-20:]) / len(losses[-20:]),
+        "seconds": time.perf_counter() - start,
+    }
+
+
+LIVE, LIVE_STEPS = Task(4, 4), 400  # the run that the notebook repeats
+
+
+def text(ids: Tensor) -> str:
+    """Tokens in letters: k for keys, v for values, and a dot for noise."""
+    first_noise = N_KEYS + N_VALUES
+    names = []
+    for token in ids.tolist():
+        if token < N_KEYS:
+            names.append(f"k{token}")
+        else:
+            names.append(f"v{token - N_KEYS}" if token < first_noise else "·")
+    return " ".join(names)

@@ -1,0 +1,79 @@
+"""The interactive view of lesson 04: one word, one layer, one head, and where it looks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import ipywidgets
+import torch
+
+from minigpt import GPT, BPETokenizer, attention_maps
+
+Models = Mapping[str, tuple[GPT, BPETokenizer]]
+LONGEST = 64  # tokens
+
+
+def attention_view(models: Models, text: str) -> ipywidgets.VBox:
+    """Choose a model, type a text, pick word, layer and head (mouse or arrow keys).
+
+    The bars are the attention weights of that head from the chosen word to each word before it.
+    Whatever is typed is shown as text. Raises ValueError if there is no model.
+    """
+    if not models:
+        raise ValueError("attention_view needs at least one model")
+    names = list(models)
+    wide = ipywidgets.Layout(width="44em")
+    model = ipywidgets.Dropdown(options=names, value=names[0], description="Model")
+    line = ipywidgets.Text(
+        value=text, description="Text", continuous_update=False, layout=wide,
+        tooltip="Type a text and press Enter",
+    )  # fmt: skip
+    word = ipywidgets.SelectionSlider(options=[("", 0)], description="Word", layout=wide)
+    layer = ipywidgets.IntSlider(min=0, max=0, description="Layer", layout=wide)
+    head = ipywidgets.IntSlider(min=0, max=0, description="Head", layout=wide)
+    view = ipywidgets.HTML()
+    state: dict[str, object] = {"maps": None, "pieces": []}
+
+    def read(_: object = None) -> None:
+        gpt, tokenizer = models[model.value]
+        try:
+            ids = tokenizer.encode(line.value)[:LONGEST]
+        except ValueError as error:
+            ids, problem = [], str(error)
+        else:
+            problem = "" if ids else "type at least one word"
+        if problem:
+            state["maps"] = None
+            view.value = f"<p>{html.escape(problem)}</p>"
+            return
+        state["maps"] = attention_maps(gpt, torch.tensor([ids]))[:, 0]  # (L, H, T, T)
+        pieces = state["pieces"] = [tokenizer.decode([token]) for token in ids]
+        layer.max, head.max = gpt.config.n_layer - 1, gpt.config.n_head - 1
+        word.options = [(f"{at + 1}: {piece}", at) for at, piece in enumerate(pieces)]
+        word.value = len(pieces) - 1
+        draw()
+
+    def draw(_: object = None) -> None:
+        maps, pieces = state["maps"], state["pieces"]
+        if not isinstance(maps, torch.Tensor) or not isinstance(pieces, list):
+            return
+        at = min(int(word.value or 0), len(pieces) - 1)
+        weights = maps[layer.value, head.value, at, : at + 1].tolist()
+        rows = []
+        for piece, weight in zip(pieces, weights, strict=False):
+            shown = html.escape(piece).replace(" ", "&nbsp;").replace("\n", "⏎")
+            bar = f'<div style="background:#0072B2;height:0.9em;width:{20 * weight:.2f}em"></div>'
+            rows.append(
+                f'<tr><td style="text-align:right"><code>{shown}</code></td>'
+                f"<td>{weight:.2f}</td><td>{bar}</td></tr>"
+            )
+        title = f"layer {layer.value}, head {head.value}: where word {at + 1} looks"
+        view.value = f"<p>{title}</p><table>{''.join(rows)}</table>"
+
+    model.observe(read, names="value")
+    line.observe(read, names="value")
+    for slider in (word, layer, head):
+        slider.observe(draw, names="value")
+    read()
+    return ipywidgets.VBox([model, line, word, layer, head, view])

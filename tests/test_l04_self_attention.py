@@ -1,0 +1,134 @@
+"""Lesson 04: the recall task, the sentences about "it", what moves, and its widget."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import CONFIGS, random_model
+
+from lessons.l04_self_attention import bank, moved, recall, widget
+from lessons.l04_self_attention.recall import Task
+from minigpt import BPETokenizer
+from minigpt.data import IGNORE
+
+# --- recall -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [Task(1, 0), Task(4, 16), Task(32, 3)])
+def test_every_pair_is_told_and_asked_once(task):
+    x, y = recall.batch(task, 20, torch.Generator().manual_seed(1))
+    assert x.shape == y.shape == (20, task.length - 1)
+    n = task.n_pairs
+    for row, targets in zip(x.tolist(), y.tolist(), strict=True):
+        told = dict(zip(row[: 2 * n : 2], row[1 : 2 * n : 2], strict=True))
+        assert len(told) == n
+        noise = row[2 * n : 2 * n + task.gap]
+        assert len(noise) == task.gap
+        assert min(noise, default=99) >= recall.N_KEYS + recall.N_VALUES
+        asked = row[2 * n + task.gap :: 2]
+        assert sorted(asked) == sorted(told)
+        answers = [(at, target) for at, target in enumerate(targets) if target != IGNORE]
+        assert [row[at] for at, _ in answers] == asked
+        assert [target for _, target in answers] == [told[key] for key in asked]
+
+
+def test_the_models_have_as_many_parameters():
+    sizes = [
+        sum(weight.numel() for weight in recall.make(kind, 40, 0).parameters())
+        for kind in recall.KINDS
+    ]
+    assert max(sizes) < 1.01 * min(sizes)
+    with pytest.raises(ValueError, match="kind='RNN'"):
+        recall.make("RNN", 40, 0)
+
+
+def test_a_run_repeats_and_learns():
+    task = Task(1, 0)
+    runs = [recall.run("GRU", task, seed, 1e-2, 150) for seed in (1, 1, 2)]
+    assert runs[0]["accuracy"] == runs[1]["accuracy"]
+    assert runs[0]["loss"] == runs[1]["loss"] != runs[2]["loss"]
+    assert runs[0]["accuracy"] > 3 * recall.CHANCE
+    untrained = recall.accuracy(recall.make("GRU", task.length, 1), task)
+    assert untrained < 2 * recall.CHANCE
+
+
+def test_tokens_in_letters():
+    assert recall.text(torch.tensor([0, 63, 64, 79, 80, 95])) == "k0 k63 v0 v15 · ·"
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+
+def test_sentences_are_balanced():
+    found = bank.sentences()
+    assert len(found) == 400 == len({sentence.text for sentence in found})
+    assert bank.first_is_right(found) == 0.5
+    first, second = bank.halves(found)
+    assert len(first) == len(second) == 200
+    assert {s.template for s in first} == {s.template for s in second} == set(range(10))
+    assert not {s.group for s in first} & {s.group for s in second}
+    for half in (first, second):
+        assert bank.first_is_right(half) == 0.5
+        for thing in {thing for s in half for thing in s.things}:
+            mine = [s for s in half if thing in s.things]
+            assert sum(s.things[s.right] == thing for s in mine) == len(mine) / 2
+    for sentence in found:
+        a, b = sentence.things
+        assert a != b
+        assert sentence.text.count(f" {a} ") == sentence.text.count(f" {b} ") == 1
+
+
+def test_places_are_those_of_the_text():
+    words = " ".join(s.text for s in bank.sentences()[:40])
+    tokenizer = BPETokenizer.train(words, 400, pattern="smollm")
+    for sentence in bank.sentences():
+        ids, spans, it, word = bank.places(tokenizer, sentence)
+        text = tokenizer.decode(ids)
+        assert text == sentence.text.removesuffix(".")
+        assert [tokenizer.decode([ids[at] for at in span]).strip() for span in spans] == [
+            *sentence.things
+        ]
+        assert tokenizer.decode([ids[it]]).strip() in ("it", "i")
+        assert word == len(ids) - 1
+
+
+# --- what moves ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["layernorm-gelu-learned", "rmsnorm-swiglu-rope"])
+def test_a_causal_model_moves_later_outputs_only(name):
+    model = random_model(CONFIGS[name])
+    found = moved.table(model, torch.arange(10))
+    assert torch.equal(found, torch.ones(10, 10, dtype=torch.bool).triu())
+    assert moved.shares(found) == {"later_moved": 1.0, "earlier_moved": 0.0}
+    assert moved.shares(torch.ones_like(found))["earlier_moved"] == 1.0
+
+
+# --- the widget ---------------------------------------------------------------------------------
+
+
+def test_the_widget_shows_weights_and_takes_hostile_text(model):
+    tokenizer = BPETokenizer.train("the cat sat on the mat. " * 9, 270)
+    config = type(model.config)(**(model.config.to_dict() | {"vocab_size": 300, "block_size": 64}))
+    box = widget.attention_view({"A": (random_model(config), tokenizer)}, "the cat sat")
+    _, line, word, layer, head, view = box.children
+    assert (layer.max, head.max) == (1, 1)
+    assert word.value == len(tokenizer.encode("the cat sat")) - 1
+    before = view.value
+    layer.value, head.value = 1, 1
+    assert view.value != before
+    word.value = 0
+    assert "<td>1.00</td>" in view.value, "the first word can only look at itself"
+    for text in ("<script>alert(1)</script>", "a\x00b\u202e", "x" * 5000, "&amp;<b>"):
+        line.value = text
+        assert "<script>" not in view.value
+        assert "<b>" not in view.value
+        assert "where word" in view.value
+    line.value = ""
+    assert "type at least one word" in view.value
+    line.value = "\ud800"
+    assert "surrogate" in view.value
+    line.value = "the mat"
+    assert "where word" in view.value
+    with pytest.raises(ValueError, match="at least one model"):
+        widget.attention_view({}, "x")
