@@ -1,0 +1,112 @@
+"""The recorded runs of lesson 02, read back for its figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from lessons.l02_tokens import experiment
+from lessons.l06_pretraining.corpus import articles
+from minigpt.intervals import Interval, mean_interval, wilson_interval
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of results/<name>.csv."""
+    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sample(size: int = 200_000) -> str:
+    """The first `size` characters of the Python reference that is on this machine."""
+    return "\n\n".join(articles())[:size]
+
+
+def by_vocabulary() -> dict[int, dict[str, Any]]:
+    """Means over seeds by vocabulary size, and bits per byte with their interval."""
+    found: dict[int, list[dict[str, str]]] = {}
+    for row in rows("vocabulary"):
+        if int(row["steps"]) == experiment.STEPS:
+            found.setdefault(int(row["size"]), []).append(row)
+    return {
+        size: {
+            "bits": mean_interval([float(row["bits"]) for row in some]),
+            "bytes_per_token": fmean(float(row["bytes_per_token"]) for row in some),
+            "nats_per_token": fmean(float(row["nats_per_token"]) for row in some),
+            "parameters": round(fmean(int(row["parameters"]) for row in some)),
+        }
+        for size, some in sorted(found.items())
+    }
+
+
+def vocabulary_finding() -> str:
+    """What the figure of the vocabulary sizes shows."""
+    found = by_vocabulary()
+    best = min(found, key=lambda size: found[size]["bits"][0])
+    first, last = min(found), max(found)
+    return (
+        f"Held-out bits per byte by vocabulary: {found[first]['bits'][0]:.2f} at {first} tokens, "
+        f"best {found[best]['bits'][0]:.2f} at {best}, {found[last]['bits'][0]:.2f} at {last}; "
+        f"the loss per token rises all the way."
+    )
+
+
+def live_bits() -> Interval:
+    """Bits per byte of the small run that the notebook repeats."""
+    return mean_interval(
+        [float(r["bits"]) for r in rows("vocabulary") if int(r["steps"]) == experiment.LIVE_STEPS]
+    )
+
+
+def one_live() -> float:
+    """That run, now."""
+    return float(experiment.run(experiment.LIVE_SIZE, 0, experiment.LIVE_STEPS)["bits"])
+
+
+def scripts() -> dict[str, dict[str, int]]:
+    """Tokens and characters of the sentence in each language, for SmolLM2."""
+    return {
+        row["language"]: {"tokens": int(row["tokens"]), "characters": int(row["characters"])}
+        for row in rows("scripts")
+    }
+
+
+def scripts_finding() -> str:
+    """What the figure of the scripts shows."""
+    found = scripts()
+    english = found["English"]["tokens"]
+    worst = max(found, key=lambda name: found[name]["tokens"])
+    times = found[worst]["tokens"] / english
+    return (
+        f"Tokens of one sentence in {len(found)} languages: English {english}, most in {worst} "
+        f"with {found[worst]['tokens']}, {times:.0f} times as many."
+    )
+
+
+def letters() -> dict[str, Interval]:
+    """Share of letter questions right, as a word and with the letters apart."""
+    found: dict[str, list[int]] = {}
+    for row in rows("letters"):
+        found.setdefault(row["form"], []).append(int(row["right"]))
+    return {form: wilson_interval(sum(right), len(right)) for form, right in found.items()}
+
+
+def n_letters() -> int:
+    """How many letter questions were asked in each form."""
+    return len([row for row in rows("letters") if row["form"] == "word"])
+
+
+def constant_letters() -> float:
+    """The share right of the best answer that is always the same."""
+    counts = [row["count"] for row in rows("letters") if row["form"] == "word"]
+    return max(counts.count(each) for each in {*counts}) / len(counts)
+
+
+def provenance() -> dict[str, Any]:
+    """Command, date, versions and times of the recorded runs."""
+    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
+    return content
