@@ -171,7 +171,9 @@ def card(name: str, folder: Path) -> str:
         f"{training['learning_rate']:g}, weight decay {training['weight_decay']:g}, "
         f"{training['warmup_steps']} steps of warm-up, linear decay over the last "
         f"{100 * training['decay_fraction']:.0f} %. Every step's loss: `log.csv`; loss on other "
-        f"documents of the same families at the end: {about['held_out_loss']:.4f} nats a token.",
+        f"documents of the same families at the end: {about['held_out_loss']:.4f} nats a token. "
+        f"`python -m lessons pretrain {name} --until 0.1 --run DIR` repeats the first tenth; its "
+        "losses stand in `DIR/fit/log.csv`, and differ from these by rounding, which grows.",
         "## Data",
         f"Plan `{about['plan']}` (`lessons/world/plan.py`), SHA-256 of its text "
         f"`{about['corpus']['sha256']}`. {text_tokens:,} tokens in "

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
-from lessons.answers import NotRight, describe, expect, expect_close, one_line
+from lessons.answers import NotRight, describe, expect, expect_close, one_line, refuse_known
 from lessons.timelimit import TimeLimitReached, call_within
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "expect_close",
     "load_attempt",
     "outcome",
+    "refuse_known",
     "registered",
 ]
 

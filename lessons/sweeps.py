@@ -40,6 +40,18 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -
     write_text(path, buffer.getvalue())
 
 
+def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """The rows that `write_csv` wrote, every value as text."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The object that `write_json` wrote."""
+    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return content
+
+
 def write_json(path: str | os.PathLike[str], data: Any) -> None:
     """Write `data` as indented JSON, atomically; NaN and infinity are refused with ValueError."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)

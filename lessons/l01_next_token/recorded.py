@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from lessons.l06_pretraining.corpus import articles
+from lessons.sweeps import read_csv, read_json
 from minigpt import GPT, BPETokenizer
 from minigpt.intervals import Interval, mean_interval
 
@@ -49,13 +48,11 @@ def live(model: GPT, tokenizer: BPETokenizer, n: int) -> dict[int, float]:
 def context() -> dict[int, Interval]:
     """Recorded bits per token by tokens of context: mean and interval over seeds."""
     values: dict[int, list[float]] = {}
-    with (RESULTS / "context.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            values.setdefault(int(row["context"]), []).append(float(row["bits"]))
+    for row in read_csv(RESULTS / "context.csv"):
+        values.setdefault(int(row["context"]), []).append(float(row["bits"]))
     return {n: mean_interval(found) for n, found in sorted(values.items())}
 
 
 def provenance() -> dict[str, Any]:
     """Command, date and versions of the recorded run."""
-    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
-    return content
+    return read_json(RESULTS / "provenance.json")

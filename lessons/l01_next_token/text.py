@@ -28,7 +28,11 @@ def prepare() -> tuple[CharTokenizer, Tensor, Tensor]:
     train = "\n".join(documents("train")) + "\n"
     held_out = "\n".join(documents("held out", N_EACH // 2)) + "\n"
     tokenizer = CharTokenizer.train(train + held_out)
-    return tokenizer, *(torch.tensor(tokenizer.encode(text)) for text in (train, held_out))
+    return (
+        tokenizer,
+        torch.tensor(tokenizer.encode(train)),
+        torch.tensor(tokenizer.encode(held_out)),
+    )
 
 
 def show(character: str) -> str:

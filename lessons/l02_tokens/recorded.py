@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from lessons.l02_tokens import experiment
 from lessons.l06_pretraining.corpus import articles
+from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import Interval, mean_interval, wilson_interval
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,8 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def rows(name: str) -> list[dict[str, str]]:
     """The rows of results/<name>.csv."""
-    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(RESULTS / f"{name}.csv")
 
 
 def sample(size: int = 200_000) -> str:
@@ -108,5 +106,4 @@ def constant_letters() -> float:
 
 def provenance() -> dict[str, Any]:
     """Command, date, versions and times of the recorded runs."""
-    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
-    return content
+    return read_json(RESULTS / "provenance.json")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import Interval, mean_interval
 
 RESULTS = Path(__file__).parent / "results"
@@ -15,8 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def rows(name: str) -> list[dict[str, str]]:
     """The rows of results/<name>.csv."""
-    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(RESULTS / f"{name}.csv")
 
 
 def _curves(column: str, fixed: str, value: int) -> dict[str, dict[int, Interval]]:
@@ -47,8 +45,7 @@ def live(kind: str) -> Interval:
 
 def provenance() -> dict[str, Any]:
     """Command, date, versions and times of the recorded runs."""
-    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
-    return content
+    return read_json(RESULTS / "provenance.json")
 
 
 def rate(kind: str) -> float:
@@ -58,8 +55,7 @@ def rate(kind: str) -> float:
 
 def bank() -> dict[str, Any]:
     """What was measured on SmolLM2."""
-    content: dict[str, Any] = json.loads((RESULTS / "bank.json").read_text(encoding="utf-8"))
-    return content
+    return read_json(RESULTS / "bank.json")
 
 
 def bank_mean(figure: str) -> float:

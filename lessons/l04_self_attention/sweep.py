@@ -7,7 +7,6 @@ results/parts/ (so that an interrupted sweep goes on), and writes the tables whe
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,7 +20,7 @@ import torch
 
 from lessons.l04_self_attention import bank, moved, recall
 from lessons.l04_self_attention.recall import KINDS, Task
-from lessons.sweeps import provenance, write_csv, write_json
+from lessons.sweeps import provenance, read_json, write_csv, write_json
 from minigpt import BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
@@ -83,8 +82,7 @@ def _run(name: str, job: Callable[[], dict[str, Any]]) -> float:
 
 
 def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((PARTS / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+    return read_json(PARTS / f"{name}.json")
 
 
 def bank_record() -> dict[str, Any]:

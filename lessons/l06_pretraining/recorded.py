@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
+from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import mean_interval
 
 RESULTS = Path(__file__).parent / "results"
@@ -15,8 +14,7 @@ Curve = dict[int, tuple[float, float, float]]  # step -> mean and both ends of t
 
 def rows(name: str) -> list[dict[str, str]]:
     """The rows of results/<name>.csv."""
-    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(RESULTS / f"{name}.csv")
 
 
 def curve(run: str, measure: str) -> Curve:
@@ -51,11 +49,9 @@ def first_rule(figure: str) -> list[float]:
 
 def samples() -> dict[int, str]:
     """What the first seed's long run wrote, by step."""
-    found = json.loads((RESULTS / "samples.json").read_text(encoding="utf-8"))
-    return {int(step): text for step, text in found.items()}
+    return {int(step): text for step, text in read_json(RESULTS / "samples.json").items()}
 
 
 def provenance() -> dict[str, Any]:
     """Command, date, versions and times of the recorded runs."""
-    content: dict[str, Any] = json.loads((RESULTS / "provenance.json").read_text(encoding="utf-8"))
-    return content
+    return read_json(RESULTS / "provenance.json")
