@@ -1,0 +1,56 @@
+"""The interactive view of lesson 05: choose a shape, see its parameters and what it costs."""
+
+from __future__ import annotations
+
+import ipywidgets
+import torch
+
+from minigpt import GPT, GPTConfig
+
+WIDTHS = (64, 128, 256, 512, 768, 1024)
+
+
+def shape_view() -> ipywidgets.VBox:
+    """Family, layers, width and vocabulary (mouse or arrow keys); parameters, bytes, operations."""
+    wide = ipywidgets.Layout(width="40em")
+    family = ipywidgets.Dropdown(options=["GPT-2", "Llama"], value="GPT-2", description="Family")
+    layers = ipywidgets.IntSlider(value=12, min=1, max=48, description="Layers", layout=wide)
+    width = ipywidgets.SelectionSlider(
+        options=[(str(w), w) for w in WIDTHS], value=768, description="Width", layout=wide
+    )
+    vocabulary = ipywidgets.SelectionSlider(
+        options=[(f"{v:,}", v) for v in (256, 2_048, 8_192, 50_257)], value=50_257,
+        description="Tokens", layout=wide,
+    )  # fmt: skip
+    view = ipywidgets.HTML()
+
+    def draw(_: object = None) -> None:
+        preset = GPTConfig.gpt2 if family.value == "GPT-2" else GPTConfig.llama
+        shape = {
+            "vocab_size": vocabulary.value,
+            "n_layer": layers.value,
+            "n_embd": width.value,
+            "n_head": width.value // 64,
+            "block_size": 1024,
+        }
+        if family.value == "Llama":
+            shape |= {"n_kv_head": None, "mlp_hidden": width.value * 8 // 3}
+        with torch.device("meta"):
+            sizes = {name: w.numel() for name, w in GPT(preset(**shape)).named_parameters()}
+        total = sum(sizes.values())
+        tables = sum(n for name, n in sizes.items() if name.startswith(("wte", "wpe")))
+        moved = sum(n for name, n in sizes.items() if not name.startswith("wpe"))
+        rows = (
+            ("parameters", f"{total:,}"),
+            ("in tables", f"{tables / total:.0%}"),
+            ("memory, float32", f"{4 * total / 1e9:.2f} GB"),
+            ("operations a token, forward", f"{2 * moved / 1e9:.2f} billion"),
+            ("operations a token, training", f"{6 * moved / 1e9:.2f} billion"),
+        )
+        cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+        view.value = f"<table>{cells}</table>"
+
+    for control in (family, layers, width, vocabulary):
+        control.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([family, layers, width, vocabulary, view])
