@@ -419,10 +419,6 @@ def test_the_search_for_held_out_strings_can_fail():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (MODELS / "fernhollow" / "extra.json").is_file(),
-    reason="not trained yet: python -m lessons pretrain fernhollow",
-)
 def test_the_shipped_models_card_names_this_corpus(recount):
     about = json.loads((MODELS / "fernhollow" / "extra.json").read_text())
     assert about["corpus"]["sha256"] == recount["sha256"]

@@ -33,6 +33,27 @@ class Kind:
 KINDS = (Kind(True, True), Kind(True, False), Kind(False, True), Kind(False, False))
 
 
+class Layer(nn.Module):
+    """Attention and MLP, with or without residual stream and norms."""
+
+    def __init__(self, kind: Kind, config: GPTConfig, number: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.norm_1, self.norm_2 = make_norm(config), make_norm(config)
+        self.attention, self.mlp = SelfAttention(config, number), MLP(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, T, C) -> (B, T, C)."""
+        x = self._add(x, self.attention(self._norm(self.norm_1, x), None, None, None))
+        return self._add(x, self.mlp(self._norm(self.norm_2, x)))
+
+    def _norm(self, norm: nn.Module, x: Tensor) -> Tensor:
+        return norm(x) if self.kind.norm else x
+
+    def _add(self, x: Tensor, new: Tensor) -> Tensor:
+        return x + new if self.kind.residual else new
+
+
 class Stack(nn.Module):
     """A GPT whose blocks may lack residual stream or norms; all weights drawn alike."""
 
@@ -49,12 +70,8 @@ class Stack(nn.Module):
         )
         self.kind = kind
         self.wte, self.wpe = nn.Embedding(vocab_size, WIDTH), nn.Embedding(BLOCK, WIDTH)
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(
-                [make_norm(config), SelfAttention(config, layer), make_norm(config), MLP(config)]
-            )
-            for layer in range(depth)
-        )
+        self.layers = [Layer(kind, config, number) for number in range(depth)]
+        self.blocks = nn.ModuleList(self.layers)
         self.ln_f = make_norm(config)
         self.head = nn.Linear(WIDTH, vocab_size, bias=False)
         for name, weight in self.named_parameters():
@@ -64,13 +81,9 @@ class Stack(nn.Module):
     def forward(self, idx: Tensor) -> Tensor:
         """idx: (B, T) -> logits (B, T, V)."""
         x = self.wte(idx) + self.wpe.weight[: idx.size(1)]  # (B, T, C)
-        for norm_1, attention, norm_2, mlp in self.blocks:  # type: ignore[misc]
-            x = self._add(x, attention(norm_1(x) if self.kind.norm else x, None, None, None))
-            x = self._add(x, mlp(norm_2(x) if self.kind.norm else x))
+        for layer in self.layers:
+            x = layer(x)
         return self.head(self.ln_f(x) if self.kind.norm else x)
-
-    def _add(self, x: Tensor, new: Tensor) -> Tensor:
-        return x + new if self.kind.residual else new
 
 
 def gradients_by_depth(kind: Kind, idx: Tensor, vocab_size: int, seed: int = 0) -> list[float]:
@@ -78,7 +91,8 @@ def gradients_by_depth(kind: Kind, idx: Tensor, vocab_size: int, seed: int = 0) 
     model = Stack(kind, vocab_size, seed=seed)
     logits = model(idx[:, :-1])
     F.cross_entropy(logits.flatten(0, 1), idx[:, 1:].flatten()).backward()
-    return [float(block[3].c_fc.weight.grad.norm()) for block in model.blocks]  # type: ignore
+    found = [layer.mlp.c_fc.weight.grad for layer in model.layers]
+    return [float(gradient.norm()) for gradient in found if gradient is not None]
 
 
 def train(kind: Kind, seed: int, steps: int, depth: int = 12) -> dict[str, Any]:
