@@ -83,11 +83,11 @@ def count_bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
 
 
 def sequence_logprob(
-    model: GPT, tokenizer: Tokenizer, context: str, continuation: str
+    model: GPT, tokenizer: Tokenizer, context: str | Sequence[int], continuation: str
 ) -> tuple[float, int]:
     """log p(continuation | context) in nats, and the number of tokens that were scored.
 
-    Both are encoded apart, so that what is scored does not depend on the context. But where a
+    The context is a text, or token ids. Both are encoded apart, so that what is scored does not depend on the context. But where a
     blank at the context's end would be part of the next token, it is scored with the
     continuation, for the model has never seen the two apart. An empty context stands for a
     document's beginning and needs the tokenizer's end token. Raises ValueError if the
@@ -97,15 +97,18 @@ def sequence_logprob(
 
 
 def _encode_pair(
-    model: GPT, tokenizer: Tokenizer, context: str, continuation: str
+    model: GPT, tokenizer: Tokenizer, context: str | Sequence[int], continuation: str
 ) -> tuple[list[int], list[int]]:
     if not continuation:
         raise ValueError("the continuation is empty: there is nothing to score")
-    given, target = tokenizer.encode(context), tokenizer.encode(continuation)
-    before = context.rstrip()
-    if before != context and given + target != tokenizer.encode(context + continuation):
-        given = tokenizer.encode(before)
-        target = tokenizer.encode(context[len(before) :] + continuation)
+    target = tokenizer.encode(continuation)
+    if isinstance(context, str):
+        given, before = tokenizer.encode(context), context.rstrip()
+        if before != context and given + target != tokenizer.encode(context + continuation):
+            given = tokenizer.encode(before)
+            target = tokenizer.encode(context[len(before) :] + continuation)
+    else:
+        given = list(context)
     if not given:
         if tokenizer.end_id is None:
             names = " or ".join(ENDS)
@@ -142,7 +145,7 @@ def _logprobs(
 def score_choices(
     model: GPT,
     tokenizer: Tokenizer,
-    context: str,
+    context: str | Sequence[int],
     choices: Sequence[str],
     *,
     normalize: str = "none",

@@ -255,6 +255,18 @@ def test_choices_are_scored_together_as_each_alone(scorer):
             assert alone[0] == pytest.approx(score, abs=1e-5)
 
 
+def test_a_context_of_ids(scorer):
+    ids = [TOKENIZER.special_tokens[END], *TOKENIZER.encode("ab ")]
+    found, count = sequence_logprob(scorer, TOKENIZER, ids, "cd")
+    assert count == 2
+    with torch.no_grad():
+        log_p = scorer(torch.tensor([[*ids, *TOKENIZER.encode("c")]]))[0].log_softmax(-1)
+    c, d = TOKENIZER.encode("cd")
+    assert found == pytest.approx(float(log_p[-2, c] + log_p[-1, d]), abs=1e-5)
+    both = score_choices(scorer, TOKENIZER, ids, ["cd", "e"])
+    assert both[0] == pytest.approx(found, abs=1e-5)
+
+
 def test_a_blank_at_the_contexts_end_goes_to_the_word(bpe_tokenizer):
     model = random_model(
         GPTConfig(vocab_size=bpe_tokenizer.vocab_size, block_size=16, n_layer=1, n_head=2)
