@@ -90,9 +90,8 @@ def sequence_logprob(
     The context is a text, or token ids. It and the continuation are encoded apart, so that what
     is scored does not depend on the context; but where a blank at the context's end would be part
     of the next token, it is scored with the continuation, for the model has never seen the two
-    apart. An empty context stands for a
-    document's beginning and needs the tokenizer's end token. Raises ValueError if the
-    continuation is empty or the two do not fit the context.
+    apart. An empty context stands for a document's beginning and needs the tokenizer's end token.
+    Raises ValueError if the continuation is empty or the two do not fit the context.
     """
     return _logprobs(model, [_encode_pair(model, tokenizer, context, continuation)])[0]
 

@@ -231,7 +231,7 @@ def test_editable_install_offers_both_packages(source, tmp_path):
         announced = wheel.read(entry).decode()
     assert set(mapping) == {"minigpt", "lessons"}
     assert Path(mapping["lessons"]) == source / "lessons"
-    assert "fernhollow-twin = lessons.models:fernhollow_twin" in announced
+    assert "fernhollow-small = lessons.models:fernhollow_small" in announced
 
 
 def test_version_has_one_value():
