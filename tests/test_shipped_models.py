@@ -75,7 +75,7 @@ def test_all_shipped_models_read_alike():
     assert len({(folder / "tokenizer.json").read_text() for folder in SHIPPED}) == 1
 
 
-@pytest.mark.parametrize("family", ["sentiment", "tavi", "sums", "passages", "stories"])
+@pytest.mark.parametrize("family", ["couplets", "tavi", "sums", "passages", "mappings"])
 def test_the_shipped_model_does_its_tasks(shipped, family):
     """A few items of other seeds than the card's: far more than any baseline."""
     found = evaluate.records(*shipped, family, FAMILIES[family].SPLITS[0], 40, seed=99)
