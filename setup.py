@@ -1,4 +1,4 @@
-"""Build hooks. An editable install offers `minigpt` and `lessons`; a built wheel holds `minigpt`."""
+"""Build hooks: an editable install offers `minigpt` and `lessons`, a built wheel `minigpt`."""
 
 from configparser import ConfigParser
 from pathlib import Path

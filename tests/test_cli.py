@@ -576,12 +576,12 @@ def test_models_that_are_none(tmp_path, run, text, capsys, command):
     save_checkpoint(tmp_path / "mute", small_model(), None)
     rest = ["--prompt", "the"] if command == "generate" else ["--text", text]
     for name, expected in [
-        ("none", "there is no folder"),
+        ("none", "there is no file or folder"),
         ("empty", "is no model: expected a folder with"),
         ("young", "without a checkpoint so far: let it train"),
         ("damaged", "altered or cut short"),
         ("mute", "holds no tokenizer"),
-        ("text.txt", "is no model"),
+        ("text.txt", "no GGUF file"),
     ]:
         assert main([command, "--model", str(tmp_path / name), *rest]) == 2
         said = sentence(capsys)
