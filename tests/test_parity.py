@@ -352,7 +352,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         minigpt.load(tmp_path)
     file = tmp_path / "file"
     file.write_text("x")
-    with pytest.raises(ValueError, match="is no model"):
+    with pytest.raises(ValueError, match="is no GGUF file"):
         minigpt.load(file)
     (tmp_path / "config.json").write_text("{", "utf-8")
     with pytest.raises(ValueError, match=r"config[.]json"):
