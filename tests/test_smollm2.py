@@ -134,7 +134,7 @@ def test_adapters_on_the_real_model(path, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "limit"), [("float32", 1.2e9), ("bfloat16", 0.7e9)])
 def test_time_and_memory(path, dtype, limit):
-    """Loading in at most 5 seconds, and all the process holds at most, torch included."""
+    """Loading in at most 5 seconds (15 where others compute), and all the process holds."""
     code = (
         "import time, torch, minigpt; torch.set_num_threads(2); start = time.time();"
         f"minigpt.load('{NAME}', dtype=torch.{dtype}); print(time.time() - start);"
@@ -152,8 +152,8 @@ def test_time_and_memory(path, dtype, limit):
         if best < 5:
             return
         time.sleep(1)
-    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
-    assert best < 5 or busy > 1.2, f"{best:.1f} s"
+    busy = os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1)
+    assert best < (15 if busy else 5), f"{best:.1f} s"
 
 
 # --- the tokenizer ------------------------------------------------------------------------------
