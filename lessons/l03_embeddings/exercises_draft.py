@@ -1,0 +1,362 @@
+"""Checks of lesson 03: nearest rows, the loss of negative sampling, an analogy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, refuse_known
+
+__all__ = ["check"]
+
+
+def _numbers(came: object) -> list[int] | None:
+    """Row numbers as a list, whether they came as a tensor, an array, a list or a tuple."""
+    try:
+        return [int(number) for number in came]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return None
+
+
+def _order(scores: Tensor, k: int) -> list[int]:
+    return [int(number) for number in scores.topk(k).indices]
+
+
+@exercise(
+    "nearest",
+    hint="Divide each row by its length; then one product gives all cosines to row `at`.",
+    wrong=[
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=-1)
+    return (unit @ unit[at]).topk(k).indices
+""",
+            "itself",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    products = vectors @ vectors[at]
+    products[at] = -torch.inf
+    return products.topk(k).indices
+""",
+            "dot product",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=-1)
+    return (unit @ unit[at]).argsort()[:k]
+""",
+            "farthest",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    distance = (vectors - vectors[at]).norm(dim=-1)
+    distance[at] = torch.inf
+    return distance.argsort()[:k]
+""",
+            "distance",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=-1)
+    cosines = unit @ unit[at]
+    cosines[at] = -torch.inf
+    return cosines.topk(k).values
+""",
+            "row numbers",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=0)
+    cosines = unit @ unit[at]
+    cosines[at] = -torch.inf
+    return cosines.topk(k).indices
+""",
+            "columns",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    vectors[:] = F.normalize(vectors, dim=-1)
+    cosines = vectors @ vectors[at]
+    cosines[at] = -torch.inf
+    return cosines.topk(k).indices
+""",
+            "was given",
+        ),
+    ],
+)
+def _nearest(attempt: Any) -> None:
+    generator = torch.Generator().manual_seed(3)
+    for N, C, at, k in ((12, 3, 4, 3), (20, 5, 0, 5), (9, 2, 8, 1), (15, 4, 7, 14)):
+        vectors = torch.randn(N, C, generator=generator, dtype=torch.float64)
+        vectors *= torch.rand(N, 1, generator=generator, dtype=torch.float64) * 5 + 0.2
+        given = vectors.clone()
+        answer = attempt(given, at, k)
+        what = f"nearest(vectors, {at}, {k}) for {N} rows"
+        expect(
+            torch.equal(given, vectors),
+            expected="the vectors that were given to stay as they are",
+            came="other vectors in their place",
+            think="x[:] = … writes into the tensor that the caller holds.",
+        )
+        came = _numbers(answer)
+        if came is None or len(came) != k or any(float(x) != int(x) for x in answer):
+            raise NotRight(
+                expected=f"{k} row numbers", came=answer, think="topk gives values and indices."
+            )
+        unit = F.normalize(vectors, dim=-1)
+        cosines = unit @ unit[at]
+        others = cosines.clone()
+        others[at] = -torch.inf
+        right = _order(others, k)
+        if came == right:
+            continue
+        products = vectors @ vectors[at]
+        products[at] = -torch.inf
+        distance = -(vectors - vectors[at]).norm(dim=-1)
+        distance[at] = -torch.inf
+        columns = F.normalize(vectors, dim=0)
+        by_columns = columns @ columns[at]
+        by_columns[at] = -torch.inf
+        nearest_first = len(right) > 1 and came == right[::-1]
+        for found, said, think in (
+            (at in came, f"{came}: the row itself is among them",
+             "A row's cosine with itself is 1. How can it be kept out?"),
+            (nearest_first, f"{came}: the right rows, the nearest one last",
+             "argsort puts the smallest first."),
+            (came == _order(-cosines, k), f"{came}: the farthest rows",
+             "Is a large cosine near or far?"),
+            (came == _order(products, k), f"{came}: the rows of the largest dot product",
+             "A long row has large products with everything. What does a cosine divide by?"),
+            (came == _order(distance, k), f"{came}: the rows at the smallest distance",
+             "Twice a vector points the same way. Is it near in cosine? And in distance?"),
+            (came == _order(by_columns, k), f"{came}: columns were brought to length 1, not rows",
+             "Which axis runs over the numbers of one word?"),
+        ):  # fmt: skip
+            if found:
+                raise NotRight(expected=f"{what} to be {right}", came=said, think=think)
+        raise NotRight(
+            expected=f"{what} to be {right}",
+            came=came,
+            think="Rows of length 1, their products with row `at`, and the k largest.",
+        )
+
+
+@exercise(
+    "sgns_loss",
+    hint="Start with (center * context).sum(-1): one dot product for each row of the batch.",
+    wrong=[
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(drawn).sum(-1)).mean()
+""",
+            "sign",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn).mean(-1)).mean()
+""",
+            "mean over the negatives",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn).sum(-1)).sum()
+""",
+            "sum over the batch",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-torch.log(torch.sigmoid(met)) - torch.log(torch.sigmoid(-drawn)).sum(-1)).mean()
+""",
+            "dot products of",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    return -F.logsigmoid(met).mean()
+""",
+            "without the negatives",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ context[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn).sum(-1)).mean()
+""",
+            "context with the negatives",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (F.logsigmoid(met) + F.logsigmoid(-drawn).sum(-1)).mean()
+""",
+            "negative",
+        ),
+    ],
+)
+def _sgns_loss(attempt: Any) -> None:
+    generator = torch.Generator().manual_seed(3)
+    for B, K, C, size in ((4, 3, 5, 1.0), (1, 1, 2, 1.0), (3, 5, 4, 2.0)):
+        center, context = torch.randn(2, B, C, generator=generator, dtype=torch.float64) * size
+        negatives = torch.randn(B, K, C, generator=generator, dtype=torch.float64) * size
+        met = (center * context).sum(-1)
+        drawn = torch.einsum("bc,bkc->bk", center, negatives)
+        true, false = -F.logsigmoid(met), -F.logsigmoid(-drawn)
+        right = (true + false.sum(-1)).mean()
+        what = f"the loss of {B} centres with {K} negatives each"
+        came = attempt(center, context, negatives)
+        swapped = -F.logsigmoid(-torch.einsum("bc,bkc->bk", context, negatives)).sum(-1)
+        if B > 1:
+            mistakes = [
+                ((true - F.logsigmoid(drawn).sum(-1)).mean(), "negatives with the wrong sign: they "
+                 "are pulled near", "For a negative, σ of which number should be large?"),
+                ((true + false.mean(-1)).mean(), "a mean over the negatives of a centre",
+                 "The formula has a Σ over the K negatives; the mean is over the batch."),
+                ((true + false.sum(-1)).sum(), "a sum over the batch", "What comes last: sum or "
+                 "mean?"),
+                (true.mean(), "a loss without the negatives",
+                 "What loss has a model whose vectors are all the same and very long?"),
+                ((true + swapped).mean(), "the context with the negatives, in place of the centre",
+                 "Whose neighbours are the negatives pretending to be?"),
+                (-right, "the right number with a negative sign",
+                 "log σ is below 0. Should a loss be?"),
+            ]  # fmt: skip
+            refuse_known(came, mistakes, f"{what} to be {right:.4f}")
+        think = "−log σ(c · o), plus −log σ(−c · n) for each negative; the mean over the batch."
+        expect_close(came, right, what=what, think=think)
+    far = torch.full((1, 2), 20.0)
+    came = attempt(far, -far, far[None])  # dot products of -800 and 800
+    expect(
+        isinstance(came, Tensor) and bool(came.isfinite().all()),
+        expected="1600 for dot products of -800 and 800",
+        came=came,
+        think="σ(-800) is 0 in any float, and log 0 is minus infinity. F.logsigmoid knows.",
+    )
+    center = torch.randn(2, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    came = attempt(center, center.detach() + 1, center.detach()[:, None])
+    expect(
+        came.requires_grad,
+        expected="a loss through which a gradient flows",
+        came="one that is cut off from the vectors",
+        think="Did you leave torch on the way (detach, item, numpy, no_grad)?",
+    )
+
+
+@exercise(
+    "analogy",
+    hint="One product gives the scores of all rows. Whose scores must become minus infinity?",
+    wrong=[
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    return int((unit @ (unit[b] - unit[a] + unit[c])).argmax())
+""",
+            "one of the three",
+        ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ (unit[a] - unit[b] + unit[c])
+    scores[[a, b, c]] = -torch.inf
+    return int(scores.argmax())
+""",
+            "a and b exchanged",
+        ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ unit[c]
+    scores[[a, b, c]] = -torch.inf
+    return int(scores.argmax())
+""",
+            "nearest to c",
+        ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ (unit[b] - unit[a] + unit[c])
+    scores[[a, b, c]] = -torch.inf
+    return scores.max()
+""",
+            "row number",
+        ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ (unit[b] - unit[a] + unit[c])
+    scores[[a, b, c]] = 0
+    return int(scores.abs().argmax())
+""",
+            "opposite",
+        ),
+    ],
+)
+def _analogy(attempt: Any) -> None:
+    generator = torch.Generator().manual_seed(5)
+    for N, C in ((12, 3), (30, 4), (8, 2), (50, 6), (40, 3), (25, 3)):
+        unit = F.normalize(torch.randn(N, C, generator=generator, dtype=torch.float64), dim=-1)
+        a, b, c = (int(n) for n in torch.randperm(N, generator=generator)[:3])
+
+        def best(target: Tensor, *, absolute: bool = False) -> int:
+            scores = unit @ target  # noqa: B023
+            scores = scores.abs() if absolute else scores
+            scores[[a, b, c]] = -torch.inf  # noqa: B023
+            return int(scores.argmax())
+
+        target = unit[b] - unit[a] + unit[c]
+        right = best(target)
+        came = attempt(unit.clone(), a, b, c)
+        expected = f"analogy(unit, {a}, {b}, {c}) of {N} rows to be {right}"
+        try:
+            number = int(came)
+            whole = float(came) == number
+        except (TypeError, ValueError):
+            whole = False
+        if not whole:
+            raise NotRight(
+                expected=f"a row number, such as {right}", came=came, think="max, or argmax?"
+            )
+        if number == right:
+            continue
+        for found, said, think in (
+            (number in (a, b, c), f"{number}, which is one of the three that were given",
+             "b - a + c is nearly always nearest to c or b. Keep the three out."),
+            (number == best(unit[a] - unit[b] + unit[c]), f"{number}: a and b exchanged",
+             "From a to b is b - a."),
+            (number == best(unit[c]), f"{number}, the row nearest to c", "What do a and b change?"),
+            (number == best(target, absolute=True), f"{number}, a row in the opposite direction",
+             "A cosine of -1 is as far as can be."),
+        ):  # fmt: skip
+            if found:
+                raise NotRight(expected=expected, came=said, think=think)
+        raise NotRight(
+            expected=expected,
+            came=number,
+            think="Scores of all rows with b - a + c, without a, b and c; then the largest.",
+        )

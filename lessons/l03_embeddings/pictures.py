@@ -1,0 +1,91 @@
+"""The figures of lesson 03."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lessons.figures import PALETTE
+from minigpt.intervals import Interval
+
+MARKERS = "os^Dv*PX"  # shapes, too: colours alone are not for everyone
+
+
+def scatter(axes: Axes, points: Tensor, labels: Tensor, names: Sequence[str]) -> None:
+    """Points (N, 2), one colour and shape a category."""
+    for number, name in enumerate(names):
+        at = points[labels == number]
+        color = PALETTE[number % len(PALETTE)]
+        axes.scatter(at[:, 0], at[:, 1], s=36, color=color, marker=MARKERS[number], label=name)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def maps(panels: Mapping[str, Tensor], labels: Tensor, names: Sequence[str]) -> Figure:
+    """Several maps of the same words side by side, with one legend."""
+    fig, axes = plt.subplots(1, len(panels), figsize=(5.6 * len(panels), 5.4), squeeze=False)
+    for panel, (title, points) in zip(axes[0], panels.items(), strict=True):
+        scatter(panel, points, labels, names)
+        panel.set_title(title)
+    fig.legend(
+        *axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.4
+    )
+    fig.subplots_adjust(bottom=0.2)
+    return fig
+
+
+def word_map(points: Tensor, labels: Tensor, names: Sequence[str], words: Sequence[str]) -> Figure:
+    """One map, with a few words of each category written beside their points."""
+    fig, axes = plt.subplots(figsize=(10, 7))
+    scatter(axes, points, labels, names)
+    for number in range(len(names)):
+        for at in (labels == number).nonzero()[:2, 0].tolist():
+            axes.annotate(words[at], points[at].tolist(), xytext=(5, 4), textcoords="offset points")
+    axes.legend(ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+def cosines(panels: Mapping[str, Tensor]) -> Figure:
+    """Histograms of the cosines between words drawn at random."""
+    fig, axes = plt.subplots()
+    bins = np.linspace(-1, 1, 61)
+    for (name, values), color in zip(panels.items(), PALETTE, strict=False):
+        axes.hist(values.numpy(), bins=bins, alpha=0.6, color=color, label=name, density=True)
+    axes.axvline(0, color="black", linestyle=":")
+    axes.set(xlabel="cosine between two words drawn at random", ylabel="density")
+    axes.legend()
+    return fig
+
+
+def bars(values: Mapping[str, Interval], xlabel: str) -> Figure:
+    """Horizontal bars with their intervals, and the numbers beside them."""
+    fig, axes = plt.subplots(figsize=(9, 0.62 * len(values) + 1.4))
+    names = list(values)[::-1]
+    for row, name in enumerate(names):
+        mean, low, high = values[name]
+        axes.barh(row, mean, color=PALETTE[0], alpha=0.85)
+        axes.plot([max(low, 0), min(high, 1)], [row, row], color="black")
+        axes.text(min(high, 1) + 0.015, row, f"{mean:.0%}", va="center")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel=xlabel, xlim=(0, 1.12))
+    return fig
+
+
+def real(said: Mapping[str, Sequence[float]], categories: Sequence[str]) -> Figure:
+    """Purity by category in the real model, with the share by chance marked."""
+    order = np.argsort(said["purity"])
+    fig, axes = plt.subplots(figsize=(9, 6))
+    axes.barh(range(len(order)), [said["purity"][i] for i in order], color=PALETTE[0], alpha=0.85)
+    axes.scatter(
+        [said["shuffled"][i] for i in order], range(len(order)), marker="D", color="black",
+        label="labels shuffled", zorder=3,
+    )  # fmt: skip
+    axes.set_yticks(range(len(order)), [categories[i] for i in order])
+    axes.set(xlabel="share of the 10 nearest words that are of the same category", xlim=(0, 1))
+    axes.legend(loc="lower right")
+    return fig

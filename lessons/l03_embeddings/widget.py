@@ -1,0 +1,75 @@
+"""The film of lesson 03: where words lie, from the first checkpoint of a training to the last."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+from lessons.l03_embeddings import pictures, space
+from lessons.models import fernhollow_small
+from minigpt import BPETokenizer, load
+
+NEAREST = 5
+
+
+def checkpoints() -> tuple[dict[int, Tensor], BPETokenizer]:
+    """The input table (V, C) of fernhollow-small after each kept step and at the end."""
+    tables = {}
+    for folder in [*(fernhollow_small() / "steps").iterdir(), fernhollow_small()]:
+        about = json.loads((folder / "extra.json").read_text(encoding="utf-8"))
+        model, tokenizer = load(folder)
+        assert isinstance(tokenizer, BPETokenizer)
+        tables[int(about.get("step", about.get("steps")))] = model.wte.weight.detach()
+    return tables, tokenizer
+
+
+def axes_of(table: Tensor) -> Tensor:
+    """The two directions, (C, 2), in which the rows (N, C) of a table vary most."""
+    return torch.linalg.svd(table.double() - table.double().mean(0), full_matrices=False)[2][:2].T
+
+
+def film(
+    tables: Mapping[int, Tensor], tokenizer: BPETokenizer, groups: Mapping[str, Sequence[str]]
+) -> ipywidgets.VBox:
+    """Move the step (mouse or arrow keys): the map, and the nearest words of one that you choose.
+
+    All steps are seen from the same side: the two main directions of the last one.
+    """
+    words, ids, labels = space.labelled(tokenizer, groups)
+    steps = sorted(tables)
+    side = axes_of(tables[steps[-1]][ids])
+    wide = ipywidgets.Layout(width="44em")
+    step = ipywidgets.SelectionSlider(
+        options=[(f"{at:,}", at) for at in steps], value=steps[-1], description="Step", layout=wide
+    )
+    word = ipywidgets.Dropdown(options=sorted(words), value=words[0], description="Word")
+    view = ipywidgets.HTML()
+
+    def draw(_: object = None) -> None:
+        table = tables[step.value][ids].double()
+        points = (table - table.mean(0)) @ side  # (N, 2)
+        fig, axes = plt.subplots(figsize=(9, 5.4))
+        pictures.scatter(axes, points, labels, [*groups])
+        at = words.index(word.value)
+        axes.annotate(word.value, points[at].tolist(), xytext=(8, 8), textcoords="offset points")
+        axes.legend(ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
+        buffer = io.BytesIO()
+        fig.savefig(buffer, format="png", bbox_inches="tight")
+        plt.close(fig)
+        near = ", ".join(words[i] for i in space.neighbours(table, NEAREST)[at].tolist())
+        alt = html.escape(f"Words after {step.value:,} steps; nearest to {word.value}: {near}")
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        view.value = f'<img alt="{alt}" src="data:image/png;base64,{data}"><p>{alt}</p>'
+
+    for control in (step, word):
+        control.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([step, word, view])
