@@ -157,7 +157,7 @@ def pretrain(
     model = GPT(recipe.model)
     print(f"{model.num_parameters():,} parameters, {config.steps:,} steps", flush=True)
     interval = config.checkpoint_interval  # what lies beyond the last checkpoint would be lost
-    stop = round(until * config.steps / interval) * interval
+    stop = config.steps if until == 1 else round(until * config.steps / interval) * interval
     started = time.perf_counter()
 
     def on_step(info: StepInfo) -> None:
