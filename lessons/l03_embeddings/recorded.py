@@ -38,16 +38,6 @@ def analogies(table: str = "input") -> dict[str, Interval]:
     return {way: _by_seed([row for row in rows if row["way"] == way], "right") for way in ways}
 
 
-def by_relation(way: str = "b - a + c") -> dict[str, Interval]:
-    """The share of analogies of each relation that a way answers rightly, in the input table."""
-    rows = [r for r in read_csv(RESULTS / "analogies.csv") if r["table"] == "input"]
-    names = dict.fromkeys(row["relation"] for row in rows)
-    return {
-        name: _by_seed([r for r in rows if r["relation"] == name and r["way"] == way], "right")
-        for name in names
-    }
-
-
 def smol() -> dict[str, Any]:
     """SmolLM2's purity by category of everyday nouns, and with labels shuffled."""
     return read_json(RESULTS / "smol.json")

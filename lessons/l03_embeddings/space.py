@@ -102,6 +102,22 @@ def tables(model: GPT) -> dict[str, Tensor]:
 # --- counts -------------------------------------------------------------------------------------
 
 
+def near_pairs(rows: np.ndarray, end: int, ignored: int, window: int = WINDOW) -> np.ndarray:
+    """Both orders of any two tokens of one document at most `window` apart in rows (B, T): (N, 2).
+
+    `end` stands before each document, `ignored` is padding; neither is in a pair.
+    """
+    document = (rows == end).cumsum(1)
+    there = (rows != ignored) & (rows != end)
+    found = []
+    for step in range(1, window + 1):
+        left, right = slice(None, -step), slice(step, None)
+        both = (document[:, left] == document[:, right]) & there[:, left] & there[:, right]
+        pairs = np.stack([rows[:, left][both], rows[:, right][both]], axis=1)
+        found += [pairs, pairs[:, ::-1]]
+    return np.concatenate(found)
+
+
 class Counts:
     """How often tokens stand within WINDOW of each other in one document: (V, V)."""
 
@@ -112,14 +128,8 @@ class Counts:
 
     def add(self, rows: np.ndarray, ignored: int) -> None:
         """Count in windows (B, T); `ignored` is padding."""
-        document = (rows == self.end).cumsum(1)
-        there = (rows != ignored) & (rows != self.end)
-        for step in range(1, WINDOW + 1):
-            left, right = slice(None, -step), slice(step, None)
-            both = (document[:, left] == document[:, right]) & there[:, left] & there[:, right]
-            a, b = rows[:, left][both].astype(np.int64), rows[:, right][both].astype(np.int64)
-            pairs = np.concatenate([a * self.size + b, b * self.size + a])
-            self.table += np.bincount(pairs, minlength=len(self.table))
+        a, b = near_pairs(rows.astype(np.int64), self.end, ignored).T
+        self.table += np.bincount(a * self.size + b, minlength=len(self.table))
 
     def vectors(self, ids: Sequence[int]) -> dict[str, Tensor]:
         """The rows of these tokens, (N, V): raw counts, and positive mutual information.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lessons.l03_embeddings.space import near_pairs
 from lessons.world.corpus import PAD, encode
 from lessons.world.families import FAMILIES
 from lessons.world.tape import Tape
@@ -34,11 +35,5 @@ def rows(tokenizer: BPETokenizer) -> np.ndarray:
 
 def pairs(tokenizer: BPETokenizer, window: int) -> np.ndarray:
     """All pairs of tokens of one document that stand at most `window` apart: (N, 2)."""
-    table = rows(tokenizer).ravel()
-    document = (table == tokenizer.special_tokens[END]).cumsum()
-    found = []
-    for step in range(1, window + 1):
-        near = document[:-step] == document[step:]
-        both = np.stack([table[:-step][near], table[step:][near]], axis=1)
-        found += [both, both[:, ::-1]]
-    return np.concatenate(found)
+    special = tokenizer.special_tokens
+    return near_pairs(rows(tokenizer), special[END], special[PAD], window)
