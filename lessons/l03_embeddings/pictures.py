@@ -45,7 +45,8 @@ def word_map(points: Tensor, labels: Tensor, names: Sequence[str], words: Sequen
     scatter(axes, points, labels, names)
     for number in range(len(names)):
         for at in (labels == number).nonzero()[:2, 0].tolist():
-            axes.annotate(words[at], points[at].tolist(), xytext=(5, 4), textcoords="offset points")
+            x, y = points[at].tolist()
+            axes.annotate(words[at], (x, y), xytext=(5, 4), textcoords="offset points")
     axes.legend(ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
@@ -53,7 +54,7 @@ def word_map(points: Tensor, labels: Tensor, names: Sequence[str], words: Sequen
 def cosines(panels: Mapping[str, Tensor]) -> Figure:
     """Histograms of the cosines between words drawn at random."""
     fig, axes = plt.subplots()
-    bins = np.linspace(-1, 1, 61)
+    bins = np.linspace(-1, 1, 61).tolist()
     for (name, values), color in zip(panels.items(), PALETTE, strict=False):
         axes.hist(values.numpy(), bins=bins, alpha=0.6, color=color, label=name, density=True)
     axes.axvline(0, color="black", linestyle=":")
