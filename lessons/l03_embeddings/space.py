@@ -95,8 +95,8 @@ def shuffled(near: Tensor, labels: Tensor, seed: int = 0) -> Tensor:
 
 def tables(model: GPT) -> dict[str, Tensor]:
     """The two tables of words of a model, (V, C) each: what is put in, what comes out."""
-    head = model.wte if model.lm_head is None else model.lm_head
-    return {"input": model.wte.weight.detach(), "output": head.weight.detach()}
+    head = model.wte.weight if model.lm_head is None else model.lm_head.get_parameter("weight")
+    return {"input": model.wte.weight.detach(), "output": head.detach()}
 
 
 # --- counts -------------------------------------------------------------------------------------
@@ -180,11 +180,12 @@ def analogies(
         rows.append([at[int(token)] for token in ids if token is not None])
     right = dict.fromkeys(WAYS, 0)
     asked = [(first, second) for first in rows for second in rows if first[0] != second[0]]
-    for (a, b), (c, d) in asked:
-        targets = (unit[b] - unit[a] + unit[c],) * 2 + (unit[c], unit[b], unit[b] + unit[c])
+    for (i, j), (k, answer) in asked:
+        a, b, c = unit[[i, j, k]]
+        targets = (b - a + c, b - a + c, c, b, b + c)
         for way, target in zip(WAYS, targets, strict=True):
             scores = unit @ target  # (N,)
             if way != "inputs allowed":
-                scores[[a, b, c]] = -torch.inf
-            right[way] += int(scores.argmax()) == d
+                scores[[i, j, k]] = -torch.inf
+            right[way] += int(scores.argmax()) == answer
     return {way: count / len(asked) for way, count in right.items()}

@@ -116,7 +116,7 @@ def measure(
                 {"seed": seed, "space": name, "category": category, "purity": mine,
                  "shuffled": other}
             )  # fmt: skip
-    solved = [
+    solved: list[dict[str, Any]] = [
         {"seed": seed, "table": name, "relation": relation, "way": way, "right": right}
         for name, table in space.tables(model).items()
         for relation, pairs in space.relations().items()

@@ -26,8 +26,8 @@ def checkpoints() -> tuple[dict[int, Tensor], BPETokenizer]:
     for folder in [*(fernhollow_small() / "steps").iterdir(), fernhollow_small()]:
         about = json.loads((folder / "extra.json").read_text(encoding="utf-8"))
         model, tokenizer = load(folder)
-        assert isinstance(tokenizer, BPETokenizer)
         tables[int(about.get("step", about.get("steps")))] = model.wte.weight.detach()
+    assert isinstance(tokenizer, BPETokenizer)
     return tables, tokenizer
 
 
