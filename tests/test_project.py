@@ -781,24 +781,26 @@ def text_outputs(cell: dict) -> list:
 
 
 def test_import_costs_little_beyond_torch_and_is_silent():
-    """Processor time, and the least of several runs: a busy machine only ever adds to it."""
+    """A share of torch's own import in the same process, whatever the machine's speed, and the
+    least of several runs: a busy machine only ever adds to it."""
     code = (
-        "import sys, time, torch; before = set(sys.modules); start = time.process_time();"
-        "import minigpt; cost = time.process_time() - start;"
+        "import sys, time; start = time.process_time();"
+        "import torch; torchs = time.process_time() - start; before = set(sys.modules);"
+        "start = time.process_time(); import minigpt; ours = time.process_time() - start;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
-        "print(cost, *sorted(new))"
+        "print(ours / torchs, *sorted(new))"
     )
-    costs: list[float] = []
-    while len(costs) < 8 and not (costs and min(costs) <= 0.1):
+    shares: list[float] = []
+    while len(shares) < 8 and not (shares and min(shares) <= 0.1):
         result = run(sys.executable, "-c", code, OMP_NUM_THREADS="1")
         assert result.returncode == 0, said(result)
         assert result.stderr == ""
         (line,) = result.stdout.splitlines()
-        cost, *new = line.split()
-        costs.append(float(cost))
+        share, *new = line.split()
+        shares.append(float(share))
         foreign = {name for name in new if name not in sys.stdlib_module_names}
         assert foreign <= CORE | {"minigpt"}, f"import minigpt imports {foreign}"
-    assert min(costs) <= 0.1, f"import minigpt took {costs} seconds beyond import torch"
+    assert min(shares) <= 0.1, f"import minigpt took {shares} of what import torch takes"
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])
