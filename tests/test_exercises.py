@@ -201,6 +201,8 @@ def test_values_are_described_short():
 
 
 LESSONS = [lesson for lesson in read_course() if (lesson.folder / "exercises.py").is_file()]
+for lesson in LESSONS:  # now: what is registered within a test is forgotten after it
+    importlib.import_module(f"lessons.{lesson.slug}.exercises")
 
 
 def attempts(entries, cells):
@@ -214,9 +216,9 @@ def attempts(entries, cells):
 
 
 def registered(lesson):
-    return exercises.registered(
-        importlib.import_module(f"lessons.{lesson.slug}.exercises").__name__
-    )
+    found = exercises.registered(f"lessons.{lesson.slug}.exercises")
+    assert found, f"{lesson.slug}/exercises.py registers nothing"
+    return found
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)

@@ -197,17 +197,6 @@ def hold_out(documents, fraction, seed):
             """
 def hold_out(documents, fraction, seed):
     import random
-    order = list(dict.fromkeys(documents))
-    random.Random(seed).shuffle(order)
-    n = math.ceil(fraction * len(order))
-    return order[n:], order[:n]
-""",
-            "in both parts",
-        ),
-        Wrong(
-            """
-def hold_out(documents, fraction, seed):
-    import random
     paragraphs = list(dict.fromkeys(p for d in documents for p in d.split("\\n\\n")))
     random.Random(seed).shuffle(paragraphs)
     n = math.ceil(fraction * len(paragraphs))
