@@ -19,8 +19,15 @@ import minigpt
 from benchmarks.real import their_model
 from minigpt.chat import chat_ids
 from minigpt.download import download
+from minigpt.evaluate import next_token_loss
 from minigpt.lora import adapters
-from minigpt.probes import attention_maps
+from minigpt.probes import (
+    ablated_heads,
+    activations,
+    attention_maps,
+    induction_scores,
+    repeated_tokens,
+)
 
 NAME = "smollm2-135m"
 PROMPTS = [
@@ -102,6 +109,45 @@ def test_the_same_attention(ours, theirs):
     with torch.no_grad():
         expected = torch.stack(theirs(idx, output_attentions=True).attentions)
     assert (attention_maps(model, idx) - expected).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_the_same_activations(ours, theirs):
+    model, tokenizer = ours
+    idx = torch.tensor([tokenizer.encode(PROMPTS[0])])
+    with torch.no_grad():
+        hidden = theirs(idx, output_hidden_states=True).hidden_states  # wte, then behind each block
+    layers = (0, 13, 28)  # theirs are normalised behind the last one
+    found = activations(model, idx, ["wte", *(f"h.{layer}" for layer in layers)])
+    assert (found["wte"] - hidden[0]).abs().max() < 1e-5
+    for layer in layers:
+        scale = hidden[layer + 1].abs().max()
+        assert (found[f"h.{layer}"] - hidden[layer + 1]).abs().max() < 1e-4 * scale
+
+
+@pytest.mark.slow
+def test_induction_heads_are_there_and_copy(ours):
+    """Without them the second copy of random words is lost; without as many others it is not."""
+    model, tokenizer = ours
+    texts = {token: tokenizer.decode([token]) for token in range(1000, 20_000)}
+    words = [token for token, text in texts.items() if text[0] == " " and text[1:].isalpha()]
+    idx = repeated_tokens(model, n=2, length=32, tokens=words)
+    scores = induction_scores(model, idx)
+    assert scores.shape == (30, 9)
+    assert scores.max() > 0.5
+    assert scores.median() < 0.1
+    order = scores.flatten().argsort(descending=True).tolist()
+    heads = [divmod(at, 9) for at in order]
+    random.Random(0).shuffle(others := heads[60:])
+
+    def loss(silent):
+        with torch.no_grad(), ablated_heads(model, silent, how="mean"):
+            return float(next_token_loss(model(idx)[:, 32:-1], idx[:, 33:]))
+
+    whole, without, control = loss([]), loss(heads[:20]), loss(others[:20])
+    assert whole < 4  # of the first copy, which cannot be known, it is 13
+    assert without > whole + 1
+    assert control < whole + (without - whole) / 2
 
 
 @pytest.mark.slow
