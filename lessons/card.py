@@ -147,6 +147,7 @@ def card(name: str, folder: Path) -> str:
     bits = sum(entry["bits"] for entry in families)
     kl = scores.get("markov_kl")
     training = about["training"]
+    threads = "thread" if about["threads"] == 1 else "threads"
     parts = [
         f"# {name}",
         f"A GPT of {about['parameters']:,} parameters, pre-trained on Fernhollow, the invented "
@@ -165,7 +166,7 @@ def card(name: str, folder: Path) -> str:
         "attention alone. Weights are stored in bfloat16.",
         f"Trained by `python -m lessons pretrain {name}`: {about['steps']:,} steps of "
         f"{training['batch_size']} windows, {about['tokens']:,} tokens, {about['minutes']:.0f} "
-        f"minutes with {about['threads']} threads of an {about['cpu']} (Python "
+        f"minutes with {about['threads']} {threads} of an {about['cpu']} (Python "
         f"{about['python']}, PyTorch {about['torch']}, {about['date']}). Seeds: weights "
         f"{about['seed']}, corpus 1. Muon {training['muon_learning_rate']:g}, AdamW "
         f"{training['learning_rate']:g}, weight decay {training['weight_decay']:g}, "
@@ -181,6 +182,10 @@ def card(name: str, folder: Path) -> str:
         f"Given the truth table the text holds at most {bits / text_tokens:.2f} bits a "
         f"token ({bits / text_tokens * np.log(2):.4f} nats): a bound on its entropy, counted "
         "choice by choice while it is written.",
+        "Some training documents are easier than any item: reviews with few denials, stories of "
+        "one or two things, programs of two or three lines, bugs of the kinds that are hard to "
+        "see more often than others. Some show what items leave to be found: who has what after "
+        "each sentence of a story, the steps of a program, a program that reaches its goal.",
         mixture_table(about),
         "## Scores",
         f"{scores['items']} items a row (seed {scores['seed']}), greedy decoding, Wilson's "
@@ -254,7 +259,8 @@ HEADLINES = (
     ("a function never trained, from 16 examples", "by_example", "third letter", "16"),
     ("mappings invented in the prompt, seen once", "mappings", "test", ""),
     ("sums and differences of new pairs", "sums", "test", ""),
-    ("output of a program", "programs", "test", ""),
+    ("output of a program, at once", "programs", "test", ""),
+    ("output of a program, after its steps", "programs", "steps", ""),
     ("bug found and mended", "bugs", "test", ""),
     ("Python to a toy language", "toy_code", "test", ""),
     ("couplets: rhyme, metre, subject, not copied", "couplets", "test", ""),

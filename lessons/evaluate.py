@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lessons.sweeps import write_json
 from lessons.world.corpus import drawn, encode
@@ -80,7 +81,9 @@ def answers(
         for row, i in zip(rows, some, strict=True):
             row[: len(prompts[i])] = torch.tensor(prompts[i])
         new = max(room[i] for i in some)
-        written = generate(model, rows, new, temperature=0, eos_id=end, lengths=lengths)
+        written = generate(
+            model, rows.to(model.device), new, temperature=0, eos_id=end, lengths=lengths
+        )
         for row, i, length in zip(written.tolist(), some, lengths, strict=True):
             tail = row[length : length + new]
             tail = tail[: tail.index(end)] if end in tail else tail
@@ -98,10 +101,11 @@ def training_couplets() -> frozenset[str]:
     """Every couplet of the shipped model's training text."""
     plan = PLANS["fernhollow"]
     texts = drawn(plan, "couplets", plan.documents["couplets"], "train")
-    return frozenset(_verse(document.text.split("\n", 1)[1]) for document in texts)
+    return frozenset(verse_of(document.text.split("\n", 1)[1]) for document in texts)
 
 
-def _verse(output: str) -> str:
+def verse_of(output: str) -> str:
+    """The words of a couplet and where its lines end, to compare couplets by."""
     return "\n".join(" ".join(line) for line in couplets.lines(output))
 
 
@@ -109,7 +113,7 @@ def is_right(family: str, item: Item, output: str) -> bool:
     """What the family's scorer says; a couplet must, besides, not be copied from training."""
     right = bool(FAMILIES[family].is_correct(item, output))
     if family == "couplets":
-        return right and _verse(output) not in training_couplets()
+        return right and verse_of(output) not in training_couplets()
     return right
 
 
@@ -153,6 +157,23 @@ def _natural(group: str) -> tuple[int, str]:
     return (int(group), "") if group.isdecimal() else (-1 if not group else 0, group)
 
 
+def symbol_probabilities(
+    model: GPT, tokenizer: BPETokenizer, symbols: Sequence[int]
+) -> NDArray[np.float64]:
+    """What a model expects before each symbol of a chain, among the four: (len(symbols), 4)."""
+    tokens = [encode(tokenizer, symbol) for symbol in markov.SYMBOLS]
+    ids = [token for row in tokens for token in row]
+    if len(ids) != len({*ids}) or len(ids) != len(tokens):
+        raise ValueError(f"every symbol must be a token of its own, and they are {tokens}")
+    prompt = [tokenizer.special_tokens[END], *encode(tokenizer, markov.document_of(symbols))]
+    first = len(prompt) - len(symbols)
+    with evaluating(model):
+        read = torch.tensor([prompt], device=model.device)
+        logits = model(read)[0, first - 1 : -1, ids]  # (len(symbols), 4)
+    found: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
+    return found
+
+
 def markov_divergence(
     model: GPT, tokenizer: BPETokenizer, n: int = 100, seed: int = SEED, after: int = 200
 ) -> list[float]:
@@ -160,21 +181,12 @@ def markov_divergence(
 
     One mean for each of n chains; the model's distribution is taken over the four symbols.
     """
-    tokens = [encode(tokenizer, symbol) for symbol in markov.SYMBOLS]
-    ids = [token for row in tokens for token in row]
-    if len(ids) != len({*ids}) or len(ids) != len(tokens):
-        raise ValueError(f"every symbol must be a token of its own, and they are {tokens}")
-    end = tokenizer.special_tokens[END]
     found = []
     for number in range(n):
         symbols = markov.sequence(Tape("evaluate", seed, "markov", number), 300)
-        prompt = [end, *encode(tokenizer, markov.document_of(symbols))]
-        first = len(prompt) - len(symbols)
-        with evaluating(model):
-            logits = model(torch.tensor([prompt]))[0, first - 1 : -1, ids]  # (300, 4)
-        log_p = logits.double().log_softmax(-1).numpy()
+        expected = symbol_probabilities(model, tokenizer, symbols)
         best = markov.optimal(symbols)  # (300, 4)
-        kl = (best * (np.log(best) - log_p)).sum(axis=1)
+        kl = (best * (np.log(best) - np.log(expected))).sum(axis=1)
         found.append(float(kl[after:].mean()))
     return found
 

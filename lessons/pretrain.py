@@ -73,6 +73,7 @@ def _shape(n_layer: int, n_head: int, n_embd: int) -> GPTConfig:
 _TRAINING = TrainConfig(
     batch_size=8,
     learning_rate=7e-3,
+    embedding_learning_rate=4e-2,  # a rare name's row holds what is told of it, and moves seldom
     muon_learning_rate=0.02,
     muon_momentum=0.95,
     weight_decay=0.03,

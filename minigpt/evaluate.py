@@ -27,18 +27,26 @@ def next_token_loss(logits: Tensor, targets: Tensor, reduction: str = "mean") ->
 
 
 def token_losses(
-    model: GPT, ids: Tensor, *, stride: int | None = None, batch_size: int = 32
+    model: GPT,
+    ids: Tensor,
+    *,
+    stride: int | None = None,
+    window: int | None = None,
+    batch_size: int = 32,
 ) -> Tensor:
     """Loss in nats of every token of a stream but the first: ids (N,) -> (N - 1,).
 
-    The stream is cut into windows of block_size. Without `stride` they do not overlap, so a
-    window's first tokens are predicted from little; with `stride` the window moves by so many
-    tokens, and each token is predicted from at least block_size - stride before it.
+    The stream is cut into windows of `window` tokens (block_size). Without `stride` they do not
+    overlap, so a window's first tokens are predicted from little; with `stride` the window moves
+    by so many tokens, and each token is predicted from at least window - stride before it.
     """
-    block = model.config.block_size
+    block = model.config.block_size if window is None else window
+    if not 1 <= block <= model.config.block_size:
+        raise ValueError(f"window={window}: choose 1 to block_size={model.config.block_size}")
     stride = block if stride is None else stride
     if not 1 <= stride <= block:
-        raise ValueError(f"stride={stride}: choose 1 to block_size={block}")
+        longest = "block_size" if window is None else "window"
+        raise ValueError(f"stride={stride}: choose 1 to {longest}={block}")
     if ids.dim() != 1 or len(ids) < 2:
         raise ValueError(f"a stream of at least 2 tokens is needed, not shape {tuple(ids.shape)}")
     ids = ids.to(model.device)

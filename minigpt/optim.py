@@ -96,6 +96,7 @@ def make_optimizers(
     *,
     optimizer: str = "muon",
     learning_rate: float = 1e-2,
+    embedding_learning_rate: float | None = None,
     muon_learning_rate: float = 0.03,
     muon_momentum: float = 0.9,
     betas: tuple[float, float] = (0.9, 0.95),
@@ -103,7 +104,9 @@ def make_optimizers(
 ) -> list[torch.optim.Optimizer]:
     """AdamW alone, or Muon for the matrices inside the blocks and AdamW for the rest.
 
-    LoRA's thin matrices are for AdamW: made orthogonal, all their directions would count alike.
+    `embedding_learning_rate` is that of the token embeddings (and of a head tied to them), whose
+    rows see few batches; None: `learning_rate`, as for all else that AdamW trains. LoRA's thin
+    matrices are for AdamW: made orthogonal, all their directions would count alike.
     Weight decay acts on matrices, not on norms and biases. Frozen weights are left out. Every
     group remembers its rate as `initial_lr`, which a schedule scales. Raises ValueError for an
     unknown optimizer, and if every weight is frozen.
@@ -119,10 +122,20 @@ def make_optimizers(
     hidden = inside if optimizer == "muon" else []
     taken = {id(w) for w in hidden}
     rest = [w for _, w in trained if id(w) not in taken]
-    groups = [
-        {"params": [w for w in rest if w.dim() >= 2], "weight_decay": weight_decay},
+    tokens = {id(w) for name, w in trained if name.startswith("wte")}
+    own = embedding_learning_rate is not None
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [w for w in rest if w.dim() >= 2 and not (own and id(w) in tokens)],
+            "weight_decay": weight_decay,
+        },
         {"params": [w for w in rest if w.dim() < 2], "weight_decay": 0.0},
     ]
+    if own:
+        embeddings = [w for w in rest if id(w) in tokens]
+        groups.append(
+            {"params": embeddings, "weight_decay": weight_decay, "lr": embedding_learning_rate}
+        )
     groups = [group for group in groups if group["params"]]
     optimizers: list[torch.optim.Optimizer] = []
     if hidden:

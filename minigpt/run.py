@@ -49,6 +49,7 @@ class Run:
             model,
             optimizer=config.optimizer,
             learning_rate=config.learning_rate,
+            embedding_learning_rate=config.embedding_learning_rate,
             muon_learning_rate=config.muon_learning_rate,
             muon_momentum=config.muon_momentum,
             betas=config.betas,

@@ -20,6 +20,7 @@ class TrainConfig:
     # The defaults are a recipe for few steps; what each part saves: benchmarks/time_to_loss.py.
     optimizer: str = "muon"  # "muon" (with AdamW for the rest) or "adamw"
     learning_rate: float = 1e-2  # of AdamW; high, as embeddings and head see little of each batch
+    embedding_learning_rate: float | None = None  # of token embeddings; None: as learning_rate
     muon_learning_rate: float = 0.03
     muon_momentum: float = 0.9
     betas: tuple[float, float] = (0.9, 0.95)
@@ -48,6 +49,9 @@ class TrainConfig:
         self._need_whole("seed", 0, MAX_SEED)
         for name in ("learning_rate", "muon_learning_rate"):
             self._need(name, 0 < getattr(self, name) < math.inf, "a number greater than 0")
+        own = self.embedding_learning_rate
+        allowed = "a number greater than 0, or None"
+        self._need("embedding_learning_rate", own is None or 0 < own < math.inf, allowed)
         self._need("muon_momentum", 0 <= self.muon_momentum < 1, "0 <= momentum < 1")
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more")
         self._need("decay_fraction", 0 <= self.decay_fraction <= 1, "0 to 1")

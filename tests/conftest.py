@@ -11,7 +11,7 @@ import torch
 from hypothesis import settings
 from small_models import random_model
 
-from minigpt import GPT, BPETokenizer, CharTokenizer, GPTConfig
+from minigpt import GPT, BPETokenizer, CharTokenizer, GPTConfig, load
 
 torch.set_num_threads(1)
 
@@ -36,3 +36,19 @@ def bpe_tokenizer() -> BPETokenizer:
 def model() -> GPT:
     """A small model with large random weights, in evaluation mode."""
     return random_model(GPTConfig(vocab_size=40, block_size=16, n_layer=2, n_head=2, n_embd=16))
+
+
+@pytest.fixture(scope="session")
+def opened() -> tuple[GPT, BPETokenizer]:
+    """The course's small model and its vocabulary; whoever changes the model works on a copy."""
+    model, tokenizer = load("fernhollow-small")
+    assert isinstance(tokenizer, BPETokenizer)
+    return model, tokenizer
+
+
+@pytest.fixture(scope="session")
+def large() -> tuple[GPT, BPETokenizer]:
+    """The course's main model and its vocabulary; whoever changes the model works on a copy."""
+    model, tokenizer = load("fernhollow")
+    assert isinstance(tokenizer, BPETokenizer)
+    return model, tokenizer

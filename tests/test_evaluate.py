@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,6 +59,26 @@ def test_token_losses_at_the_borders(length, stride):
         found, brute_force(model, ids, stride or BLOCK), atol=1e-4, rtol=1e-4
     )
     assert evaluate_loss(model, ids, stride=stride) == pytest.approx(float(found.mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("window", [2, 5, BLOCK])
+def test_token_losses_in_shorter_windows(window):
+    """As those of a model whose block_size is the window: rotary positions count from its start."""
+    model, ids = random_model(CONFIGS["rmsnorm-swiglu-rope"]), random_ids(1, 40)[0]
+    short = GPT(replace(model.config, block_size=window))
+    short.load_state_dict(model.state_dict())
+    found = token_losses(model, ids, window=window, stride=(window + 1) // 2)
+    torch.testing.assert_close(found, token_losses(short, ids, stride=(window + 1) // 2))
+
+
+def test_windows_that_no_model_takes_are_refused():
+    model, ids = random_model(CONFIGS["rmsnorm-swiglu-rope"]), random_ids(1, 40)[0]
+    with pytest.raises(ValueError, match=f"window=0: choose 1 to block_size={BLOCK}"):
+        token_losses(model, ids, window=0)
+    with pytest.raises(ValueError, match=f"window={BLOCK + 1}"):
+        token_losses(model, ids, window=BLOCK + 1)
+    with pytest.raises(ValueError, match="stride=6: choose 1 to window=5"):
+        token_losses(model, ids, window=5, stride=6)
 
 
 @pytest.mark.parametrize("mode", [True, False])

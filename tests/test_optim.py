@@ -212,6 +212,21 @@ def test_rates_are_remembered():
     assert [group["initial_lr"] for group in adamw.param_groups] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_embeddings_may_have_a_rate_of_their_own(optimizer):
+    model = random_model(CONFIGS["layernorm-gelu-learned"])
+    adamw = make_optimizers(
+        model, optimizer=optimizer, learning_rate=0.5, embedding_learning_rate=2.0, weight_decay=0.1
+    )[-1]
+    rates = {id(w): group["initial_lr"] for group in adamw.param_groups for w in group["params"]}
+    for name, weight in model.named_parameters():
+        if id(weight) in rates:
+            assert rates[id(weight)] == (2.0 if name.startswith("wte") else 0.5), name
+    assert {id(w) for w in model.wte.parameters()} <= rates.keys()
+    trained = [w for group in adamw.param_groups for w in group["params"]]
+    assert len(trained) == len({id(w) for w in trained})
+
+
 def test_unknown_optimizers_are_refused():
     with pytest.raises(ValueError, match=r"optimizer='sgd'.*adamw.*muon"):
         make_optimizers(random_model(CONFIGS["layernorm-gelu-learned"]), optimizer="sgd")

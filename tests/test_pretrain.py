@@ -151,6 +151,8 @@ def test_a_copied_couplet_is_not_right():
 class Predictor(torch.nn.Module):
     """Stands for a model whose probabilities of the four symbols are given."""
 
+    device = torch.device("cpu")
+
     def __init__(self, ids, predict):
         super().__init__()
         self.ids, self.predict = ids, predict

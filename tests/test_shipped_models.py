@@ -11,7 +11,7 @@ import torch
 
 from lessons import card, evaluate
 from lessons.course import ROOT
-from lessons.models import MODELS, fernhollow, fernhollow_small
+from lessons.models import MODELS, fernhollow, fernhollow_small, fernhollow_twin
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
@@ -20,7 +20,7 @@ from lessons.world.tasks import markov
 from minigpt import GPT, load
 from minigpt.tokenizer import END
 
-SHIPPED = (fernhollow(), fernhollow_small())
+SHIPPED = (fernhollow(), fernhollow_small(), fernhollow_twin())
 
 
 @pytest.fixture(scope="module")

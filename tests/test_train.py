@@ -519,6 +519,7 @@ def test_a_held_out_loss_that_is_no_number_stops_the_run():
         ("learning_rate", math.nan),
         ("learning_rate", math.inf),
         ("muon_learning_rate", -1.0),
+        ("embedding_learning_rate", 0.0),
         ("muon_momentum", 1.0),
         ("weight_decay", -0.1),
         ("grad_clip", 0.0),

@@ -85,22 +85,37 @@ def checked(text: str) -> tuple[str, list[str]]:
     return match["answer"], lines
 
 
+def with_answers(document: str) -> list[str]:
+    """A document that asks for a bug; or one text for each program that it only shows."""
+    parts = document.split("\n\n")
+    return parts if len(parts) == 1 else [f"{part}\nBug: no bug" for part in parts]
+
+
 @pytest.fixture(scope="module")
 def documents() -> list[str]:
     return [bugs.document(Tape("bugs", i)) for i in range(5000)]
 
 
+@pytest.fixture(scope="module")
+def asking(documents: list[str]) -> list[str]:
+    return [document for document in documents if "\n\n" not in document]
+
+
 def test_documents_are_right_and_show_nothing_held_out(documents: list[str]) -> None:
     assert documents[:50] == [bugs.document(Tape("bugs", i)) for i in range(50)]
-    free = 0
+    free = shown = 0
     for document in documents[:1500]:
-        assert len(document) < 300
-        answer, lines = checked(document)
-        assert not held_out("program", "\n".join(lines))
-        # No more than 9 is added or taken away, so no sum of two two-digit numbers is shown.
-        assert all(int(by) < 10 for by in re.findall(r" [+-] (\d+)", "\n".join(lines)))
-        free += answer == " no bug"
-    assert 0.09 < free / 1500 < 0.16
+        assert len(document) < 450
+        texts = with_answers(document)
+        shown += len(texts) == 2
+        for text in texts:
+            answer, lines = checked(text)
+            assert not held_out("program", "\n".join(lines))
+            # No more than 9 is added or taken away, so no sum of two two-digit numbers is shown.
+            assert all(int(by) < 10 for by in re.findall(r" [+-] (\d+)", "\n".join(lines)))
+            free += len(texts) == 1 and answer == " no bug"
+    assert 0.36 < shown / 1500 < 0.44
+    assert 0.16 < free / (1500 - shown) < 0.24
 
 
 @pytest.mark.parametrize("split", bugs.SPLITS)
@@ -155,7 +170,7 @@ def test_each_kind_is_what_it_says() -> None:
             assert len(names[1] - names[0]) == 1
 
 
-def test_items_ask_as_documents_do(documents: list[str]) -> None:
+def test_items_ask_as_documents_do(asking: list[str]) -> None:
     def form(text: str) -> str:
         match = TEXT.fullmatch(text)
         assert match
@@ -163,7 +178,7 @@ def test_items_ask_as_documents_do(documents: list[str]) -> None:
             match["answer"], ""
         )  # fmt: skip
 
-    known = {form(document) for document in documents}
+    known = {form(document) for document in asking}
     for split in bugs.SPLITS:
         forms = {form(i.prompt + i.answer) for i in bugs.items(Tape("f"), 200, split)}
         assert forms.isdisjoint(known) if split == "wording" else forms == known

@@ -286,8 +286,8 @@ def test_people_never_change() -> None:
     rows += [truth.table(made) for made in (truth.trades(), truth.shops())]
     digests = [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
     assert digests == [
-        "4e437465b575eee7",
-        "559e2fb6ed8c3e82",
+        "513c574792014ab2",
+        "59a1688ade33a392",
         "78008a4292bbaefc",
         "3e9100eeb5b5931a",
     ]

@@ -77,24 +77,45 @@ def test_documents_are_right_and_hold_nothing_held_out():
     documents = [family.document(Tape("documents", i)) for i in range(5000)]
     lines = 0
     for document in documents:
-        found = re.fullmatch(
-            r"([^\n]+\n(?:Good or bad\?|\w+:))( good| bad)((?:\n\w+: \w+)*)", document
-        )
-        text = text_of(found[1])
-        assert found[2] == solve(text)
-        assert not held_out("text", core_of(text))
-        for line in found[3].split("\n")[1:]:
-            subject, said = line.split(": ")
-            (claim,) = (
-                c for c in claims(text) if re.search(rf"\b[Tt]he {subject} (was|seemed)", c)
+        reviews = document.split("\n\n")
+        assert len(reviews) <= 4
+        for review in reviews:
+            found = re.fullmatch(
+                r"([^\n]+\n(?:Good or bad\?|\w+:))( good| bad)((?:\n\w+: \w+)+)", review
             )
-            assert said == ("good" if says_good(claim) else "bad")
-            lines += 1
-    assert lines > 3000
+            text = text_of(found[1])
+            assert found[2] == solve(text)
+            assert not held_out("text", core_of(text))
+            for line in found[3].split("\n")[1:]:
+                subject, said = line.split(": ")
+                (claim,) = (
+                    c for c in claims(text) if re.search(rf"\b[Tt]he {subject} (was|seemed)", c)
+                )
+                assert said == ("good" if says_good(claim) else "bad")
+                lines += 1
+    assert lines > 8000
     together = "\n".join(documents)
     for split in ("test", "wording"):
         for item in family.items(Tape("items", split), 500, split):
             assert not [text for text in item.absent if text in together]
+
+
+def test_training_has_plain_reviews_and_items_have_none():
+    def denied(texts):
+        found = [claim for text in texts for claim in claims(text_of(text))]
+        return sum(
+            bool(re.search(r"\b(not|hardly|far from|anything but)\b", c)) for c in found
+        ) / len(found)
+
+    items = [item.prompt for item in family.items(Tape("denied"), 500)]
+    reviews = [family.document(Tape("denied", i)) for i in range(1000)]
+    reviews = [
+        re.match(r"[^\n]+\n(?:Good or bad\?|\w+:)", review)[0]
+        for document in reviews
+        for review in document.split("\n\n")
+    ]
+    assert denied(items) > 0.4
+    assert denied(reviews) < denied(items) - 0.08
 
 
 def test_wrong_outputs_are_refused():
@@ -121,8 +142,11 @@ def test_equal_tapes_equal_documents_and_finite_bits():
 
 
 def test_the_bits_of_a_claim_are_its_probability():
-    made = list(enumerate_outcomes(lambda tape: family._claim(tape, "soup", True)))
-    assert math.isclose(sum(2**-bits for _, bits in made), 1)
+    for plain in (False, True):
+        made = list(
+            enumerate_outcomes(lambda tape, plain=plain: family._claim(tape, "soup", True, plain))
+        )
+        assert math.isclose(sum(2**-bits for _, bits in made), 1)
     assert all(says_good(claim) for claim, _ in made)
 
 

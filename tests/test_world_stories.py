@@ -132,21 +132,49 @@ def test_equal_tapes_give_equal_documents():
     assert one == other != stories.document(Tape("same", 4))
 
 
+def is_full(reading: Reading) -> bool:
+    """Whether a story is of the size that items have."""
+    return 2 <= len(reading.start) <= 3 == len(reading.things) <= len(reading.events)
+
+
+def without_notes(story: str) -> tuple[Reading, bool]:
+    """A document's story as understood, after its notes, if it has any, were checked."""
+    text = re.sub(r" \[the \w+: \w+\]", "", story)
+    reading = Reading(text)
+    if text == story:
+        return reading, False
+    told = [[(thing, p) for thing in things] for p, things in reading.start]
+    told += [[(thing, taker)] for thing, _, taker in reading.events]
+    notes = [re.findall(r"\[the (\w+): (\w+)\]", part) for part in story.split(".")[1:]]
+    assert notes == told
+    return reading, True
+
+
 def test_documents_are_right(documents: list[str]):
+    readings, noted = [], 0
     for document in documents[:1500]:
-        reading = Reading(document.split("\n")[0])
+        reading, notes = without_notes(document.split("\n")[0])
+        noted += notes
+        readings.append(reading)
         pairs = asked(document)
-        assert len(pairs) == 4
+        kinds = [reading.answer(question)[0] for question, _ in pairs]
+        assert 4 <= len(kinds) == len(set(kinds)) <= 6
         for question, answer in pairs:
             assert reading.answer(question)[1] == answer
-        assert 2 <= len(reading.start) <= 3
         assert {event[0] for event in reading.events} == set(reading.things)
-        assert len(reading.things) == 3 <= len(reading.events)
-        assert len(document) < 700
+        assert len(document) < 1000
+    full = [reading for reading in readings if is_full(reading)]
+    assert 0.55 < len(full) / len(readings) < 0.65
+    assert 0.35 < noted / len(readings) < 0.45
+    for reading in readings:
+        if not is_full(reading):
+            assert len(reading.start) == 2
+            assert len(reading.things) < 3
+            assert len(reading.events) < 4
 
 
 def test_stories_use_pronouns(documents: list[str]):
-    readings = [Reading(document.split("\n")[0]) for document in documents[:500]]
+    readings = [without_notes(document.split("\n")[0])[0] for document in documents[:500]]
     assert sum(bool(reading.pronouns) for reading in readings) > 250
     text = " ".join(documents[:500])
     assert all(f" {word}" in text for word in ("She", "He", "her", "him", "it", "Then she"))
@@ -157,6 +185,7 @@ def test_answers_are_right_and_near_misses_wrong(split: str):
     kinds: dict[str, int] = {}
     for item in stories.items(Tape("items", split), 500, split):
         reading, question = read_prompt(item.prompt)
+        assert is_full(reading)
         kind, right = reading.answer(question)
         assert item.answer == f" {right}"
         assert kind == item.meta["kind"]
@@ -183,7 +212,7 @@ def test_answers_are_right_and_near_misses_wrong(split: str):
 
 @pytest.mark.parametrize("split", SPLITS[:-1])
 def test_held_out_strings_are_in_no_document(documents: list[str], split: str):
-    texts = {document.split("\n")[0] for document in documents}
+    texts = {re.sub(r" \[the \w+: \w+\]", "", d.split("\n")[0]) for d in documents}
     items = stories.items(Tape("absent", split), 500, split)
     for item in items:
         assert item.absent == (item.prompt.split("\n")[0],)

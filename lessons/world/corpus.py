@@ -25,15 +25,16 @@ from minigpt.tokenizer import END
 from minigpt.train import Batch
 
 from .families import FAMILIES
-from .language import FIRST_NAMES, SURNAMES
+from .language import FIRST_NAMES, STARTS, SURNAMES
 from .plan import Plan
 from .tape import Tape
 from .tasks.mappings import KEYS
-from .truth import ATTRIBUTES, pairs, people
+from .truth import ANIMALS, ATTRIBUTES, CRAFTS, pairs, people, table
+from .words import NOUNS, TEXTS
 
 PAD, USER, BOT = "<|pad|>", "<|user|>", "<|bot|>"
 SPECIAL = (END, PAD, USER, BOT, *(f"<|spare{number}|>" for number in range(16)))
-VOCAB_SIZE = 2304
+VOCAB_SIZE = 3712
 LOOK_AHEAD = 64  # documents that wait for a window in which they fit
 ABOUT = "corpus.json"
 LONG_EVERY = 6  # one document in so many stands in a whole window, others in halves
@@ -110,13 +111,20 @@ def tokenizer_sample(plan: Plan, characters: int = 60_000) -> str:
                 text = text.replace(special, "")
             parts.append(surname.sub(lambda _: _cut(tape.choice(SURNAMES)), text))
             size += len(text)
-    names = [f"{name}\n {name}" for name in FIRST_NAMES for _ in range(60)]
-    cut = [f"{_cut(name)}\n {_cut(name)}" for name in SURNAMES for _ in range(2)]
-    # What is told of people, and the keys of mappings: one token each, so that to recall or to
-    # copy one is a matter of one step.
-    words = [*itertools.chain(*ATTRIBUTES.values()), *KEYS]
-    whole = [f" {word}" for word in words for _ in range(150)]
-    return "\n".join(parts + names + cut + whole)
+    names = [f"{name}\n {name}" for name in FIRST_NAMES for _ in range(150)]
+    cut = [f"{_cut(name)}\n {_cut(name)}" for name in SURNAMES]
+    # What is told of people, crafts and animals, the keys of mappings, the words of word functions
+    # and the first syllables of surnames: one token each, so that to recall or to copy one is a
+    # matter of one step, and each has an embedding of its own.
+    words = [*itertools.chain(*ATTRIBUTES.values()), *KEYS, *TEXTS, *STARTS]
+    words += [word for row in table((*CRAFTS, *ANIMALS)) for word in row.values()]
+    # Nouns come oftener, for the plural to be merged from noun and "s", not from some other cut.
+    whole = [
+        f" {word}" for word in dict.fromkeys(words) for _ in range(1500 if word in NOUNS else 150)
+    ]
+    # A plural is its noun and "s", in training and where it is held out.
+    text = re.sub(r"\b(" + "|".join(NOUNS) + r")s\b", r"\1\ns", "\n".join(parts))
+    return "\n".join([text, *names, *cut, *whole])
 
 
 def _cut(surname: str) -> str:

@@ -26,8 +26,8 @@ class Plan:
     seed: int = 1
     documents: Mapping[str, int] = field(default_factory=dict)  # drawn afresh, by family
     levels: tuple[int, ...] = LEVELS
-    asked_exposures: int = 24  # documents that state each fact of an "asked" person
-    questions: int = 12  # documents that ask for each fact of an "asked" person
+    asked_exposures: int = 40  # documents that state each fact of an "asked" person
+    questions: int = 18  # documents that ask for each fact of an "asked" person
     popular_errors: tuple[int, int] = (32, 8)  # documents with the falsehood, and with the truth
     passage_exposures: int = 12  # biographies that state each fact of a "passage" person
     book_exposures: int = 20  # sentences for each direction in which a pair is told
@@ -88,22 +88,22 @@ def never_asked(person: Person, attribute: str) -> bool:
 # card of a model; what is told of people is counted above.
 _MIXTURE = {
     "passages": 34_000,
-    "lore": 16_000,
-    "stories": 24_000,
-    "sentiment": 26_000,
-    "topic": 22_000,
-    "intent": 16_000,
-    "chat": 10_000,
-    "tavi": 50_000,
-    "couplets": 22_000,
-    "functions": 34_000,
-    "by_example": 18_000,
-    "mappings": 8_000,
+    "lore": 14_000,
+    "stories": 28_000,
+    "sentiment": 34_000,
+    "topic": 14_000,
+    "intent": 11_000,
+    "chat": 12_000,
+    "tavi": 36_000,
+    "couplets": 17_000,
+    "functions": 30_000,
+    "by_example": 15_000,
+    "mappings": 10_000,
     "markov": 3_000,
-    "sums": 30_000,
-    "programs": 50_000,
-    "bugs": 16_000,
-    "toy_code": 20_000,
+    "sums": 20_000,
+    "programs": 30_000,
+    "bugs": 22_000,
+    "toy_code": 14_000,
 }
 _FULL = Plan("fernhollow", documents=_MIXTURE)
 _SHORT = replace(

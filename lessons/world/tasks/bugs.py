@@ -20,6 +20,7 @@ ASKED = (
     "Task: {body}\nBug:",
 )
 ASKED_NEW = ("What is wrong here? {body}\nBug:", "Aim: {body}\nMend it:")
+WRITTEN_SHARE = 0.4  # of documents: two goals, each with a program that is right
 COUNTS = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 STARTS = ("Start at {}.", "Begin with {}.", "Take {}.")
 SHOWS = ("Print it.", "Print the result.")
@@ -123,14 +124,19 @@ def _names(text: str) -> set[str]:
     return set(re.findall(r"\b[a-z]\b", text))
 
 
-def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
-    kind = tape.choice(tuple(PROGRAMS))
+# How often training shows each kind: what a glance shows is soon learnt.
+WEIGHTS = {"keyword": 1, "colon": 1, "bracket": 1, "comparison": 2, "range": 3, "operator": 4,
+           "undefined": 4, "none": 4}  # fmt: skip
+
+
+def _item(tape: Tape, asked: Sequence[str], new: bool, kind: str = "") -> Item:
+    kind = kind or tape.choice(tuple(PROGRAMS))
     goal, lines = tape.until(
         lambda: _program(tape, tape.choice(PROGRAMS[kind][1])),
         lambda made: held_out("program", "\n".join(made[1])) == new,
     )
     line, spoilt = _spoil(tape, kind, lines)
-    body = "\n".join([goal, *(f"{at} {text}" for at, text in enumerate(spoilt, 1))])
+    body = _numbered(goal, spoilt)
     return Item(
         prompt=tape.choice(asked).format(body=body),
         answer=" no bug" if kind == "none" else f" line {line}: {lines[line - 1].strip()}",
@@ -145,13 +151,31 @@ def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
 
 
 def document(tape: Tape) -> str:
-    """What a program should do, the program with at most one bug, and how to mend it."""
-    item = _item(tape, ASKED, new=False)
+    """A goal, a program with at most one bug, and how to mend it; or what goals ask to write."""
+    if tape.chance(WRITTEN_SHARE):
+        return "\n\n".join(_written(tape) for _ in range(2))
+    item = _item(tape, ASKED, False, tape.weighted([*WEIGHTS], [*WEIGHTS.values()]))
     return item.prompt + item.answer
 
 
+def _written(tape: Tape) -> str:
+    """A goal and the program that reaches it."""
+    goal, lines = tape.until(
+        lambda: _program(tape, tape.choice(ALL)),
+        lambda made: not held_out("program", "\n".join(made[1])),
+    )
+    return f"Goal: {_numbered(goal, lines)}"
+
+
+def _numbered(goal: str, lines: Sequence[str]) -> str:
+    return "\n".join([goal, *(f"{at} {text}" for at, text in enumerate(lines, 1))])
+
+
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
-    """Programs held out of training; `wording`: asked about in words held out, too."""
+    """Programs held out of training, every kind of bug as often.
+
+    `wording`: asked about in words held out, too.
+    """
     check_split(split, SPLITS)
     asked = ASKED_NEW if split == "wording" else ASKED
     return [_item(tape, asked, new=split != "train") for _ in range(n)]

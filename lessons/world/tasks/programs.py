@@ -10,8 +10,7 @@ from ..tape import Tape
 from .base import Item, check_split, simple_baselines
 
 NAME = "programs"
-SPLITS = ("test", "wording", "train")
-WITH_STEPS = (*SPLITS, "steps")  # of a plan with steps
+SPLITS = ("test", "steps", "wording", "train")
 KINDS = ("straight", "branch", "loop", "nested")
 NAMES = tuple("abcdkmnpstxy")
 HIGHEST = 60  # no value in a program is above this, or below zero
@@ -151,19 +150,20 @@ def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
     )
 
 
+# Shares of documents: an answer of two tokens teaches little, so some show what comes before it.
+FORMS = {"plain": 0.4, "steps": 0.4, "tiny": 0.2}
+
+
 def steps(text: str) -> str:
     """What a program assigns while it runs, a line for each value."""
     return "".join(f"\n{name} = {value}" for name, value in run(text).assigned)
 
 
-def document(tape: Tape, with_steps: bool = False) -> str:
-    """A program with what it prints.
-
-    `with_steps`: a third tell each assigned value first, and a third are two tiny programs.
-    """
-    form = tape.choice(("tiny", "steps", "plain")) if with_steps else "plain"
+def document(tape: Tape) -> str:
+    """A program with what it prints, at once or after the steps; or a few tiny ones."""
+    form = tape.weighted([*FORMS], [*FORMS.values()])
     if form == "tiny":
-        both = [program(tape, "tiny", new=False) for _ in range(2)]
+        both = [program(tape, "tiny", new=False) for _ in range(3)]
         return "\n\n".join(f"{text}\nOutput: {printed}" for text, printed in both)
     item = _item(tape, ASKED_STEPS if form == "steps" else ASKED, new=False)
     return item.prompt + item.answer
@@ -174,7 +174,7 @@ def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
 
     `steps`: every value that is assigned is asked for first, then the output.
     """
-    check_split(split, WITH_STEPS)
+    check_split(split, SPLITS)
     asked = {"wording": ASKED_NEW, "steps": ASKED_STEPS}.get(split, ASKED)
     return [_item(tape, asked, new=split != "train") for _ in range(n)]
 

@@ -56,6 +56,8 @@ FRAMED = 0.25  # share of claims that stand in a frame
 DENIED_TWICE = 0.15  # share of framed claims with "not" inside as well: "we cannot say … not dull"
 # Reviews: {yes} is the claim that decides, {no} the one that says the opposite.
 ALONE = 0.2  # share of reviews with one claim only
+PLAIN_SHARE = 0.4  # of documents: of their claims few are denied, and many stand alone
+DENIED_IF_PLAIN, ALONE_IF_PLAIN = 0.25, 0.6
 FORMS = (
     "{no} at first, but {yes}.",
     "{no}, but in the end {yes}.",
@@ -90,11 +92,11 @@ ASKED_NEW = ("A guest wrote: {text}\nSentiment:", "{text}\nIn short, it was")
 NEW_WORDS = ("A guest wrote:", "In short, it was")
 
 
-def _claim(tape: Tape, subject: str, good: bool) -> str:
+def _claim(tape: Tape, subject: str, good: bool, plain: bool) -> str:
     """A clause that says good or bad of the subject."""
-    framed = tape.chance(FRAMED)
+    framed = not plain and tape.chance(FRAMED)
     denying = framed and tape.chance(0.5)
-    denied = tape.chance(DENIED_TWICE if framed else 0.5)
+    denied = tape.chance(DENIED_IF_PLAIN if plain else DENIED_TWICE if framed else 0.5)
     word = tape.choice(GOOD if good != (denying != denied) else BAD)
     if not framed:
         return tape.choice(DENIED if denied else PLAIN).format(s=subject, w=word)
@@ -102,14 +104,14 @@ def _claim(tape: Tape, subject: str, good: bool) -> str:
     return tape.choice(DENYING_FRAMES if denying else PLAIN_FRAMES).format(c=clause)
 
 
-def _core(tape: Tape, good: bool) -> tuple[str, dict[str, bool]]:
+def _core(tape: Tape, good: bool, plain: bool) -> tuple[str, dict[str, bool]]:
     """The sentences that decide, and which subjects they call good."""
-    alone = tape.chance(ALONE)
+    alone = tape.chance(ALONE_IF_PLAIN if plain else ALONE)
     subjects = tape.sample(SUBJECTS, 1 if alone else 2)
-    yes = _claim(tape, subjects[0], good)
+    yes = _claim(tape, subjects[0], good, plain)
     if alone:
         return capital(yes) + ".", {subjects[0]: good}
-    text = tape.choice(FORMS).format(yes=yes, no=_claim(tape, subjects[1], not good))
+    text = tape.choice(FORMS).format(yes=yes, no=_claim(tape, subjects[1], not good, plain))
     # A claim may also begin a second sentence.
     text = ". ".join(map(capital, text.split(". ")))
     return text, {subjects[0]: good, subjects[1]: not good}
@@ -128,10 +130,12 @@ def _around(tape: Tape, core: str, subjects: Collection[str]) -> str:
     return text
 
 
-def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
+def _item(tape: Tape, asked: Sequence[str], new: bool, plain: bool = False) -> Item:
     good = tape.choice(LABELS) == "good"
-    core, aspects = tape.until(lambda: _core(tape, good), lambda made: may_write(made[0], new))
-    text = _around(tape, core, aspects)
+    core, aspects = tape.until(
+        lambda: _core(tape, good, plain), lambda made: may_write(made[0], new)
+    )
+    text = core if plain else _around(tape, core, aspects)
     wording = tape.index(len(asked))
     words = (NEW_WORDS[wording],) if asked is ASKED_NEW else ()
     return Item(
@@ -144,17 +148,23 @@ def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
 
 
 def document(tape: Tape) -> str:
-    """A review with its sentiment; half of them add what is said of each subject."""
-    item = _item(tape, ASKED, new=False)
-    text = item.prompt + item.answer
-    if tape.chance(0.5):
-        for subject in tape.shuffled(list(item.meta["aspects"])):
-            text += f"\n{subject}: {'good' if item.meta['aspects'][subject] else 'bad'}"
-    return text
+    """A review with its sentiment, or two to four plain ones, and what is said of each subject."""
+    plain = tape.chance(PLAIN_SHARE)
+    number = tape.integer(2, 4) if plain else 1
+    return "\n\n".join(
+        _told(_item(tape, ASKED, new=False, plain=plain), tape) for _ in range(number)
+    )
+
+
+def _told(item: Item, tape: Tape) -> str:
+    """A review, its sentiment, and a line on each subject."""
+    said = tape.shuffled(list(item.meta["aspects"].items()))
+    lines = [f"{subject}: {'good' if good else 'bad'}" for subject, good in said]
+    return "\n".join([item.prompt + item.answer, *lines])
 
 
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
-    """Reviews held out of training; `wording`: asked for in words held out, too."""
+    """Reviews held out of training, none of them plain; `wording`: asked in words held out."""
     check_split(split, SPLITS)
     asked = ASKED_NEW if split == "wording" else ASKED
     return [_item(tape, asked, new=split != "train") for _ in range(n)]

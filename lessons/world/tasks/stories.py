@@ -36,7 +36,8 @@ QUESTIONS = {  # kind → wordings
 }
 # Of items: "giver" asks for one side of a gift that is named there, "pronoun" for one that is not.
 KINDS = ("owner", "first", "giver", "pronoun", "count", "summary")
-N_ASKED = 4  # questions in a document
+EASY_SHARE = 0.4  # of stories in training: two people, one or two things, one to three moves
+KEPT_SHARE = 0.4  # of stories in training: behind each sentence stands who has its things now
 LAYOUTS = ("Q: {question}\nA:", "{question}", "Question: {question}\nAnswer:")
 LAYOUTS_NEW = ("Q: {question}\nAnswer:", "Question: {question}\nA:")
 SUBJECT = {name: pronoun(name) for name in FIRST_NAMES}
@@ -60,12 +61,25 @@ class Gift:
 
 @dataclass
 class Story:
-    """A story as text, and what happens in it."""
+    """What happens in a story, and the sentences that tell it: one a person, then one a gift."""
 
     people: list[str]
     first: dict[str, str]  # thing → who has it at the start, in order of the text
     gifts: list[Gift] = field(default_factory=list)
-    text: str = ""
+    sentences: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.sentences)
+
+    def kept(self) -> str:
+        """The text, with a note on each thing of a sentence behind it: who has it now."""
+        now = [[(thing, p) for thing in holdings(self.first, p)] for p in self.people]
+        now += [[(gift.thing, gift.taker)] for gift in self.gifts]
+        return " ".join(
+            sentence + "".join(f" [the {thing}: {person}]" for thing, person in notes)
+            for sentence, notes in zip(self.sentences, now, strict=True)
+        )
 
     def sides(self) -> tuple[list[tuple[Gift, str]], list[tuple[Gift, str]]]:
         """Gifts with the side, "a" or "b", that the thing and the other side single out.
@@ -102,18 +116,18 @@ def _a(thing: str) -> str:
     return f"a {thing}"
 
 
-def _story(tape: Tape) -> Story:
-    """Three things, each of which changes hands at least once."""
-    people = tape.sample(FIRST_NAMES, tape.weighted((2, 3), (1, 3)))
-    things = tape.sample(THINGS, 3)
+def _story(tape: Tape, easy: bool = False) -> Story:
+    """Three things (or, if easy, fewer), each of which changes hands at least once."""
+    people = tape.sample(FIRST_NAMES, 2 if easy else tape.weighted((2, 3), (1, 3)))
+    things = tape.sample(THINGS, tape.integer(1, 2) if easy else 3)
     at = [tape.index(len(people)) for _ in things]
     # In the order of the text: by person.
-    first = {things[i]: people[at[i]] for i in sorted(range(3), key=at.__getitem__)}
+    first = {things[i]: people[at[i]] for i in sorted(range(len(things)), key=at.__getitem__)}
     had = tape.choice(HAD)
-    sentences = [f"{p} {had} {_listed(holdings(first, p), _a)}." for p in people]
-    story = Story(people, first)
+    told = [f"{p} {had} {_listed(holdings(first, p), _a)}." for p in people]
+    story = Story(people, first, sentences=told)
     owner = dict(first)
-    moves = tape.choice(MOVES)
+    moves = tape.integer(len(things), 3) if easy else tape.choice(MOVES)
     order = tape.shuffled(things + [tape.choice(things) for _ in range(moves - len(things))])
     for thing in order:
         giver = owner[thing]
@@ -122,8 +136,7 @@ def _story(tape: Tape) -> Story:
         gift, sentence = _gift(tape, thing, giver, taker, before)
         owner[thing] = taker
         story.gifts.append(gift)
-        sentences.append(sentence)
-    story.text = " ".join(sentences)
+        story.sentences.append(sentence)
     return story
 
 
@@ -181,11 +194,12 @@ def _possible(story: Story) -> list[str]:
 
 
 def document(tape: Tape) -> str:
-    """A story with four questions of different kinds, and their answers."""
-    story = tape.until(lambda: _story(tape), lambda story: not held_out("text", story.text))
+    """A story, easy or not, noted down or not, with a question of every kind that it allows."""
+    easy = tape.chance(EASY_SHARE)
+    story = tape.until(lambda: _story(tape, easy), lambda story: not held_out("text", story.text))
     layout = tape.choice(LAYOUTS)
-    lines = [story.text]
-    for kind in tape.sample(_possible(story), N_ASKED):
+    lines = [story.kept() if tape.chance(KEPT_SHARE) else story.text]
+    for kind in tape.shuffled(_possible(story)):
         question, answer = _question(tape, story, kind)
         lines.append(f"{layout.format(question=question)} {answer}")
     return "\n".join(lines)
@@ -210,7 +224,10 @@ def _item(tape: Tape, split: str) -> Item:
 
 
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
-    """One question each, on a story held out of training; `wording`: laid out in a new way."""
+    """One question each, on a story held out of training, none of them easy or with notes.
+
+    `wording`: laid out in a new way.
+    """
     check_split(split, SPLITS)
     return [_item(tape, split) for _ in range(n)]
 
