@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .model import GPT
+from .model import GPT, MLP, RMSNorm
 
 
 class Int8Linear(nn.Module):
@@ -62,6 +64,40 @@ class Int8Linear(nn.Module):
         )
 
 
+class _Norm(nn.Module):
+    """RMSNorm by fewer and cheaper operations, for one token at a time; not for training."""
+
+    weight: Tensor
+    least: Tensor
+
+    def __init__(self, norm: RMSNorm) -> None:
+        super().__init__()
+        width = norm.weight.numel()
+        # x / sqrt(mean(x²) + eps) · w = x · sqrt(C) w / hypot(|x|, sqrt(C · eps))
+        self.register_buffer("weight", norm.weight.detach().float() * math.sqrt(width))
+        self.register_buffer("least", torch.tensor(math.sqrt(width * norm.eps)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return x * (self.weight / torch.hypot(size, self.least))
+
+
+class _GatedMLP(nn.Module):
+    """A SwiGLU whose first two products are one."""
+
+    def __init__(self, mlp: MLP, project: nn.Module) -> None:
+        super().__init__()
+        first = (mlp.c_gate, mlp.c_fc)
+        bias = None if first[0].bias is None else torch.cat([layer.bias for layer in first])
+        self.both = Int8Linear(torch.cat([layer.weight for layer in first]), bias)
+        self.c_proj = project
+        self.hidden = mlp.c_fc.out_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, h = self.both(x).split(self.hidden, dim=-1)
+        return self.c_proj(F.silu(gate) * h)
+
+
 def quantize_int8(model: GPT) -> GPT:
     """A copy of the model whose linear layers and head have int8 weights, to write and to score.
 
@@ -71,16 +107,23 @@ def quantize_int8(model: GPT) -> GPT:
     of another kind (LoRA).
     """
     replaced: dict[int, Any] = {}  # by id, as copy.deepcopy wants it
-    for name, module in model.named_modules():
+    modules = dict(model.named_modules())
+    gated = [m for m in modules.values() if isinstance(m, MLP) and m.kind == "swiglu"]
+    fused = {id(layer) for mlp in gated for layer in (mlp.c_gate, mlp.c_fc)}
+    for name, module in modules.items():
         if isinstance(module, Int8Linear):
             raise ValueError("the model is quantised already: give the one it was made from")
-        if type(module) is nn.Linear:
-            replaced[id(module)] = Int8Linear(module.weight, module.bias)
-        elif isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and type(module) is not nn.Linear:
             raise ValueError(
                 f"{name} is a {type(module).__name__}, which cannot be quantised: merge adapters "
                 "into the model first"
             )
+        if isinstance(module, nn.Linear) and id(module) not in fused:
+            replaced[id(module)] = Int8Linear(module.weight, module.bias)
+        elif isinstance(module, RMSNorm):
+            replaced[id(module)] = _Norm(module)
+    for mlp in gated:
+        replaced[id(mlp)] = _GatedMLP(mlp, replaced[id(mlp.c_proj)])
     small = copy.deepcopy(model, replaced).float().eval()
     if small.lm_head is None:
         small.lm_head = Int8Linear(model.wte.weight, None)

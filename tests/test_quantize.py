@@ -11,7 +11,7 @@ from small_models import BLOCK, CONFIGS, random_ids, random_model
 
 from minigpt import GPT, GPTConfig, TrainConfig, fit, generate, save_checkpoint
 from minigpt.evaluate import token_losses
-from minigpt.quantize import Int8Linear, quantize_int8
+from minigpt.quantize import Int8Linear, _GatedMLP, _Norm, quantize_int8
 
 
 def error(found, expected):
@@ -120,3 +120,18 @@ def test_it_cannot_be_compiled():
     small = quantize_int8(random_model(CONFIGS["layernorm-gelu-learned"]))
     with pytest.raises(ValueError, match="int8 model cannot be compiled"):
         generate(small, random_ids(1, 3), 2, compile=True)
+
+
+def test_norms_and_gated_layers_of_the_copy_compute_the_same():
+    model = random_model(CONFIGS["rmsnorm-swiglu-rope"])
+    small = quantize_int8(model)
+    x = torch.randn(2, 3, model.config.n_embd, generator=torch.Generator().manual_seed(1))
+    block, copied = model.h[0], small.h[0]
+    assert isinstance(copied.ln_1, _Norm)
+    assert torch.allclose(copied.ln_1(x), block.ln_1(x), atol=1e-5)
+    assert torch.allclose(copied.ln_1(torch.zeros(1, 1, x.size(-1))), torch.zeros(()))
+    assert isinstance(copied.mlp, _GatedMLP)
+    apart = [Int8Linear(layer.weight, layer.bias) for layer in (block.mlp.c_gate, block.mlp.c_fc)]
+    gate, h = (layer(x) for layer in apart)
+    expected = Int8Linear(block.mlp.c_proj.weight, block.mlp.c_proj.bias)(F.silu(gate) * h)
+    assert torch.equal(copied.mlp(x), expected)
