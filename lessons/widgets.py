@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import ipywidgets
 
+from lessons.slider import Slider
+
 
 def step_slider(texts: Mapping[int, str], captions: Mapping[int, str]) -> ipywidgets.VBox:
     """A slider over steps (mouse or arrow keys) that shows the text and caption of each.
@@ -16,13 +18,7 @@ def step_slider(texts: Mapping[int, str], captions: Mapping[int, str]) -> ipywid
     if missing := sorted(set(texts) - set(captions)):
         raise ValueError(f"no captions for the steps {missing}: give one for each text")
     steps = sorted(texts)
-    slider = ipywidgets.SelectionSlider(
-        options=[(str(step), step) for step in steps],
-        value=steps[0],
-        description="Step",
-        tooltip="Step of the training run; use the arrow keys",
-        layout=ipywidgets.Layout(width="32em"),
-    )
+    slider = Slider(steps, description="Step")
     view = ipywidgets.HTML()
 
     def show(step: int) -> None:

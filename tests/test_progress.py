@@ -80,7 +80,7 @@ def test_a_terminal_shows_every_step_on_a_line_that_renews_itself():
 def test_a_line_never_wraps_in_a_narrow_terminal(monkeypatch):
     """A wrapped line could not renew itself: each step would add one."""
     monkeypatch.setattr(
-        "minigpt.progress.shutil.get_terminal_size", lambda: os.terminal_size((40, 24))
+        "minigpt.progress.shutil.get_terminal_size", lambda *_, **__: os.terminal_size((40, 24))
     )
     out = Terminal()
     Progress(out)(info(1, 2.0, tokens_per_second=1e7, remaining=1e6))
