@@ -14,11 +14,25 @@ import pytest
 import torch
 
 from lessons.claims import read_figures
-from lessons.l06_pretraining import corpus, experiment, pairs, published, recorded, sweep
+from lessons.l06_pretraining import (
+    corpus,
+    experiment,
+    facts,
+    pairs,
+    published,
+    real,
+    recorded,
+    sweep,
+)
 from lessons.l06_pretraining.baselines import KneserNey, compressed_bits_per_byte, compressors
 from lessons.l06_pretraining.corpus import Split, articles, overlap, split_articles
+from lessons.models import along, fernhollow_small
 from lessons.widgets import step_slider
-from minigpt import GPT, GPTConfig
+from lessons.world.plan import Plan
+from lessons.world.tasks.base import Item
+from lessons.world.truth import people
+from minigpt import GPT, BPETokenizer, GPTConfig, load
+from minigpt.tokenizer import END
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +132,8 @@ def test_pairs_are_equally_long_and_balanced(material: experiment.Material) -> N
             assert coded.real != coded.wrong
             assert coded.shared
     brackets = Counter((p.real, p.wrong) for p in material.pairs["brackets"])
-    for (real, wrong), count in brackets.items():
-        assert abs(count - brackets[wrong, real]) <= 1
+    for (right, wrong), count in brackets.items():
+        assert abs(count - brackets[wrong, right]) <= 1
     assert set(material.pairs) == set(pairs.STRUCTURES)
 
 
@@ -247,3 +261,78 @@ def test_slider_shows_hostile_text_as_text() -> None:
     assert "<img" not in view.value
     with pytest.raises(ValueError, match="no captions"):
         step_slider({0: "a", 1: "b"}, {0: "a"})
+
+
+# The second notebook: facts along the checkpoints, and SmolLM2.
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (" Ashford", "right"),
+        ("Ashford", "right"),
+        (" Larkhill", "wrong, of the right kind"),
+        (" Larkhill and", "another form"),
+        ("", "another form"),
+    ],
+)
+def test_an_answer_is_right_or_of_the_right_kind_or_neither(output: str, expected: str) -> None:
+    item = Item("Q: Where?\nA:", " Ashford", (" Ashford", " Larkhill"))
+    assert facts.kind(item, output) == expected
+
+
+def test_facts_are_asked_for_by_how_often_they_are_told() -> None:
+    plan, told = Plan("any"), facts.groups(n=3)
+    assert [*told] == ["1", "2", "4", "8", "16", "32", "64", "asked", "told"]
+    by_name = {person.name: person for person in people()}
+    for level, items in told.items():
+        assert len(items) == (3 if level.isdecimal() else 6)
+        for item in items:
+            person = by_name[item.meta["name"]]
+            times = plan.exposures(person, item.meta["attribute"])[item.answer.strip()]
+            assert not level.isdecimal() or times == int(level)
+
+
+def test_the_recorded_facts_are_those_of_the_shipped_checkpoints() -> None:
+    found = recorded.facts()
+    places = along(fernhollow_small())
+    assert {step for group in found.values() for step in group} == set(places)
+    items = facts.groups()
+    for step in (min(places), max(places)):
+        model, tokenizer = load(places[step])
+        for group in ("64", facts.ASKED):
+            counted = facts.count(model, tokenizer, items[group][:40])
+            share = found[group][step]["right"]
+            assert abs(counted["right"] / 40 - share) < 0.2  # the rest of the items decides too
+        if step == max(places):
+            whole = facts.count(model, tokenizer, items["32"])
+            assert abs(whole["right"] / 100 - found["32"][step]["right"]) <= 0.02
+
+
+def test_smollm2s_pairs_are_equally_long_in_its_own_vocabulary() -> None:
+    text = " ".join(articles())
+    tokenizer = BPETokenizer.train(text[:60_000], 400, pattern="smollm", special_tokens=[END])
+    split = split_articles(articles(), 10)
+    found = real.pairs_of(tokenizer, split, 10)
+    assert {"spelling", "common_words"} <= set(found)
+    for some in found.values():
+        for pair in some[:20]:
+            ends = (pair.real, pair.wrong)
+            lengths = {len(tokenizer.encode(pair.context + end)) for end in ends}
+            assert len(lengths) == 1
+
+
+def test_bits_of_a_real_model_are_those_of_every_token_once() -> None:
+    split = Split([], ["A short article.\n", "And another one.\n"])
+    tokenizer = BPETokenizer.train("a short article and one", 300, special_tokens=[END])
+    torch.manual_seed(0)
+    model = GPT(GPTConfig.fast(vocab_size=300, block_size=1024, n_layer=1, n_head=1, n_embd=16))
+    end = tokenizer.special_tokens[END]
+    ids = [end]
+    for article in split.held_out:
+        ids += [*tokenizer.encode(article), end]
+    with torch.no_grad():
+        log_p = model.eval()(torch.tensor([ids[:-1]]))[0].log_softmax(-1)
+    nats = -log_p[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].sum()
+    expected = float(nats) / math.log(2) / split.held_out_bytes
+    assert real.bits(model, tokenizer, split) == pytest.approx(expected, rel=1e-4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close
+from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, graded, hidden
 
 __all__ = ["check"]
 
@@ -54,7 +54,7 @@ def next_token_batch(ids, starts, block_size):
     ],
 )
 def _next_token_batch(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(6)
+    generator = hidden(6)
     for n_tokens, block_size, starts in ((20, 4, [0, 7, 15]), (9, 8, [0]), (50, 1, [3, 48])):
         ids = torch.randperm(n_tokens, generator=generator)
         answer = attempt(ids, starts, block_size)
@@ -207,7 +207,7 @@ def hold_out(documents, fraction, seed):
     ],
 )
 def _hold_out(attempt: Any) -> None:
-    draw = random.Random(6)
+    draw = random.Random(graded(6))
     common = [f"This note stands in many documents ({n})." for n in range(3)]
     documents = []
     for number in range(40):
@@ -270,3 +270,67 @@ def _one_split(
         think="Is one shared paragraph a reason to drop a whole document?",
     )
     return train, held
+
+
+@exercise(
+    "kind_of_answer",
+    hint="Take the blanks off both ends first. Is it the answer? Is it one of the choices?",
+    wrong=[
+        Wrong(
+            """
+def kind_of_answer(output, answer, choices):
+    if output == answer:
+        return "right"
+    return "wrong, of the right kind" if output in choices else "another form"
+""",
+            "Blanks",
+        ),
+        Wrong(
+            """
+def kind_of_answer(output, answer, choices):
+    if answer.strip() in output:
+        return "right"
+    found = any(choice.strip() in output for choice in choices)
+    return "wrong, of the right kind" if found else "another form"
+""",
+            "only contains",
+        ),
+        Wrong(
+            """
+def kind_of_answer(output, answer, choices):
+    if output.strip() in [choice.strip() for choice in choices]:
+        return "wrong, of the right kind"
+    return "right" if output.strip() == answer.strip() else "another form"
+""",
+            "Which question comes first",
+        ),
+        Wrong(
+            """
+def kind_of_answer(output, answer, choices):
+    return "right" if output.strip() == answer.strip() else "wrong, of the right kind"
+""",
+            "no value at all",
+        ),
+    ],
+)
+def _kind_of_answer(attempt: Any) -> None:
+    towns = (" Ashford", " Larkhill", " Thornby")
+    right, wrong, other = "right", "wrong, of the right kind", "another form"
+    cases = [
+        (" Ashford", right, "The answer is a choice as well. Which question comes first?"),
+        (" Larkhill", wrong, "It is a town. Is it the right one?"),
+        (" green and the", other, "What if the output is no value at all?"),
+        ("", other, "What if the output is no value at all?"),
+        ("Ashford ", right, "Blanks at the ends do not count: in the output, in the answer."),
+        ("\tThornby", wrong, "Blanks at the ends do not count: in the choices as well."),
+        (" Ashford or Larkhill", other, "Is a text that only contains the right word an answer?"),
+        (" ashford", other, "Only blanks at the ends may differ, not capitals."),
+    ]
+    for output, expected, think in cases:
+        answer = attempt(output, " Ashford", towns)
+        expect(
+            answer == expected,
+            expected=f"{expected!r} for the output {output!r} (the answer is ' Ashford')",
+            came=answer,
+            think=think,
+        )

@@ -126,6 +126,45 @@ def _fitted(text: str, width: int, lines: int) -> str:
     return plain.replace("$", r"\$")
 
 
+def learnt(
+    form: Mapping[int, float], right: Mapping[str, Mapping[int, float]], last: int
+) -> Figure:
+    """Over the training: the share of answers of the right form, and by group that are right."""
+    fig, ax = plt.subplots(figsize=(9.5, 5.5))
+    curves: dict[str, Mapping[int, float]] = {"of the right form": form}
+    names = {group: f"told {group} times" for group in right if group.isdecimal()}
+    curves |= {names.get(group, f"{group} in training"): curve for group, curve in right.items()}
+    ends = _spread([100 * curve[last] for curve in curves.values()], 5.5)
+    for (name, curve), color, marker, end in zip(
+        curves.items(), PALETTE, "os^vD", ends, strict=False
+    ):
+        steps = sorted(curve)
+        ax.plot([100 * s / last for s in steps], [100 * curve[s] for s in steps], marker=marker,
+                color=color)  # fmt: skip
+        ax.annotate(name, (100, 100 * curve[last]), (112, end), color=color, va="center",
+                    annotation_clip=False)  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xticks([1, 3, 6, 12, 25, 50, 100], ["1", "3", "6", "12", "25", "50", "100"])
+    ax.minorticks_off()
+    ax.set(xlabel="part of the training (%)", ylabel="share of answers (%)", ylim=(-3, 106))
+    ax.axhspan(100 / 32, 100 / 16, color=COLORS["black"], alpha=0.15)
+    ax.text(1, 8, "chance, if the form is right", fontsize=12)
+    return fig
+
+
+def loss_and_facts(loss: Mapping[int, float], right: Mapping[int, float]) -> Figure:
+    """Two panels over the steps: the held-out loss, and the share of facts that are right."""
+    fig, (left, other) = plt.subplots(1, 2, figsize=(12, 4.4))
+    left.plot([*loss], [*loss.values()], "o-", color=COLORS["black"])
+    left.set(title="What was watched", xlabel="step", ylabel="held-out loss (nats a token)")
+    left.set_ylim(0, 1.1 * max(loss.values()))
+    other.plot([*right], [100 * share for share in right.values()], "s-", color=COLORS["orange"])
+    other.set(title="What was wanted", xlabel="step", ylabel="facts told 64 times, right (%)")
+    other.set_ylim(0, 105)
+    fig.tight_layout(w_pad=3)
+    return fig
+
+
 def for_the_readme() -> Figure:
     """The recorded curve with its baselines, and what the model wrote on the way."""
     fig, (left, right) = plt.subplots(1, 2, figsize=(15, 5.2), width_ratios=(1, 1.15))

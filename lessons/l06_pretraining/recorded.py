@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lessons.l06_pretraining.facts import KINDS, TOLD
 from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import mean_interval
 
@@ -52,6 +53,27 @@ def samples() -> dict[int, str]:
     return {int(step): text for step, text in read_json(RESULTS / "samples.json").items()}
 
 
-def provenance() -> dict[str, Any]:
-    """Command, date, versions and times of the recorded runs."""
-    return read_json(RESULTS / "provenance.json")
+def facts() -> dict[str, dict[int, dict[str, float]]]:
+    """Group of questions -> step -> share of each kind of answer (see facts.py), and n."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for row in rows("facts"):
+        n = int(row["n"])
+        shares = {name: int(row[name]) / n for name in KINDS}
+        found.setdefault(row["group"], {})[int(row["step"])] = shares | {"n": n}
+    return found
+
+
+def form(found: dict[str, dict[int, dict[str, float]]], step: int) -> float:
+    """The share of the answers to questions after `step` that are right or of the right kind."""
+    some = [group[step] for name, group in found.items() if name != TOLD]
+    return sum(row["n"] * (1 - row[KINDS[2]]) for row in some) / sum(row["n"] for row in some)
+
+
+def real() -> dict[str, Any]:
+    """SmolLM2's bits per byte and minimal pairs on the first seed's held-out articles."""
+    return read_json(RESULTS / "real.json")
+
+
+def provenance(part: str = "") -> dict[str, Any]:
+    """Command, date, versions and times of the recorded runs; part="_deeper": of 06b's."""
+    return read_json(RESULTS / f"provenance{part}.json")

@@ -2,6 +2,7 @@
 
 `python -m lessons sweep 06` runs two processes of one thread each, keeps every finished seed in
 results/parts/ (so that an interrupted sweep goes on), and writes the tables when all are there.
+`python -m lessons sweep 06 deeper` records what the second notebook shows.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import torch
 
-from lessons.l06_pretraining import published
+from lessons.l06_pretraining import facts, published, real
 from lessons.l06_pretraining.baselines import KneserNey
 from lessons.l06_pretraining.experiment import (
     LIVE,
@@ -33,8 +34,9 @@ from lessons.l06_pretraining.experiment import (
     write,
 )
 from lessons.l06_pretraining.pairs import STRUCTURES, share_right_by_counting
+from lessons.models import along, fernhollow_small
 from lessons.sweeps import provenance, write_csv, write_json
-from minigpt import GPT
+from minigpt import GPT, BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = RESULTS / "parts"
@@ -45,18 +47,52 @@ SAMPLES_AT = (0, 50, 200, LONG.training["steps"])
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing and write results/*.csv, samples.json and provenance.json."""
     parser = argparse.ArgumentParser(prog="python -m lessons sweep 06", description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=("runs", "deeper"), default="runs", help="the second notebook's"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args(argv)
+    if arguments.part == "deeper":
+        record_deeper()
+    else:
+        record_runs(arguments.seeds, arguments.processes)
+
+
+def record_runs(n_seeds: int, processes: int) -> None:
+    """The trainings of all seeds that are not in results/parts/ yet, then the tables."""
     PARTS.mkdir(parents=True, exist_ok=True)
-    seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
+    seeds = range(FIRST_SEED, FIRST_SEED + n_seeds)
     jobs = [(kind, seed) for seed in seeds for kind in RUNS]
     missing = [job for job in jobs if not _part(*job).is_file()]
-    with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for job, seconds in zip(missing, pool.map(_run, missing), strict=True):
             print(f"{job[0]} seed {job[1]}: {seconds:.0f} s", flush=True)
     parts = {job: json.loads(_part(*job).read_text(encoding="utf-8")) for job in jobs}
     _write_tables(parts, seeds)
+
+
+def record_deeper() -> None:
+    """Questions to the checkpoints of fernhollow-small, and the lesson's measures on SmolLM2."""
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    smol, smol_tokenizer = load(real.NAME)  # first, for it may not be there
+    assert isinstance(smol_tokenizer, BPETokenizer)
+    items = facts.groups()
+    rows = []
+    for step, folder in along(fernhollow_small()).items():
+        model, tokenizer = load(folder)
+        assert isinstance(tokenizer, BPETokenizer)
+        rows += [{"step": step, **row} for row in facts.look(model, tokenizer, items)]
+        print(f"step {step}: {time.perf_counter() - started:.0f} s", flush=True)
+    write_csv(RESULTS / "facts.csv", rows)
+    write_json(RESULTS / "real.json", real.measure(smol, smol_tokenizer, FIRST_SEED))
+    seconds = time.perf_counter() - started
+    origin = provenance(
+        "06", "python -m lessons sweep 06 deeper", seconds, 1, models=["fernhollow-small"]
+    )
+    origin["model"] = real.ABOUT
+    write_json(RESULTS / "provenance_deeper.json", origin)
 
 
 def _part(kind: str, seed: int) -> Path:
