@@ -92,7 +92,8 @@ def gradients_by_depth(kind: Kind, idx: Tensor, vocab_size: int, seed: int = 0) 
     logits = model(idx[:, :-1])
     F.cross_entropy(logits.flatten(0, 1), idx[:, 1:].flatten()).backward()
     found = [layer.mlp.c_fc.weight.grad for layer in model.layers]
-    return [float(gradient.norm()) for gradient in found if gradient is not None]
+    # Sizes up to 1e28 come without norms, whose squares only float64 holds.
+    return [float(gradient.double().norm()) for gradient in found if gradient is not None]
 
 
 def train(kind: Kind, seed: int, steps: int, depth: int = 12) -> dict[str, Any]:

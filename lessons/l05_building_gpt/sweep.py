@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from lessons.l05_building_gpt import depth
+from lessons.l05_building_gpt import depth, same
 from lessons.l05_building_gpt.recorded import RESULTS
 from lessons.sweeps import provenance, write_csv, write_json
 from minigpt import BPETokenizer, generate_text, load
@@ -24,7 +24,7 @@ PROMPT = "The capital of France is"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write results/depth.csv, smol.json and provenance.json."""
+    """Write results/depth.csv, smol.json, same.json and provenance.json."""
     parser = argparse.ArgumentParser(prog="python -m lessons sweep 05", description=__doc__)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args(argv)
@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows = list(pool.map(_run, jobs))
     write_csv(RESULTS / "depth.csv", rows)
     write_json(RESULTS / "smol.json", smol())
+    write_json(
+        RESULTS / "same.json",
+        {type(each).__name__: same.difference(each) for each in same.models()},
+    )
     seconds = time.perf_counter() - start
     origin = provenance("05", "python -m lessons sweep 05", seconds, 1)
     origin["model"] = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"

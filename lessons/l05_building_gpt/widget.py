@@ -5,23 +5,19 @@ from __future__ import annotations
 import ipywidgets
 import torch
 
+from lessons.slider import Slider
 from minigpt import GPT, GPTConfig
 
 WIDTHS = (64, 128, 256, 512, 768, 1024)
+VOCABULARIES = (256, 2_048, 8_192, 50_257)
 
 
 def shape_view() -> ipywidgets.VBox:
     """Family, layers, width and vocabulary (mouse or arrow keys); parameters, bytes, operations."""
-    wide = ipywidgets.Layout(width="40em")
     family = ipywidgets.Dropdown(options=["GPT-2", "Llama"], value="GPT-2", description="Family")
-    layers = ipywidgets.IntSlider(value=12, min=1, max=48, description="Layers", layout=wide)
-    width = ipywidgets.SelectionSlider(
-        options=[(str(w), w) for w in WIDTHS], value=768, description="Width", layout=wide
-    )
-    vocabulary = ipywidgets.SelectionSlider(
-        options=[(f"{v:,}", v) for v in (256, 2_048, 8_192, 50_257)], value=50_257,
-        description="Tokens", layout=wide,
-    )  # fmt: skip
+    layers = Slider(range(1, 49), 12, "Layers")
+    width = Slider(WIDTHS, 768, "Width")
+    vocabulary = Slider([(f"{v:,}", v) for v in VOCABULARIES], 50_257, "Tokens")
     view = ipywidgets.HTML()
 
     def draw(_: object = None) -> None:
@@ -44,8 +40,11 @@ def shape_view() -> ipywidgets.VBox:
             ("parameters", f"{total:,}"),
             ("in tables", f"{tables / total:.0%}"),
             ("memory, float32", f"{4 * total / 1e9:.2f} GB"),
-            ("operations a token, forward", f"{2 * moved / 1e9:.2f} billion"),
-            ("operations a token, training", f"{6 * moved / 1e9:.2f} billion"),
+            (
+                "operations a token (without attention's own products), forward",
+                f"{2 * moved / 1e9:.2f} billion",
+            ),
+            ("the same, training", f"{6 * moved / 1e9:.2f} billion"),
         )
         cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
         view.value = f"<table>{cells}</table>"

@@ -8,7 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, refuse_known
+from lessons.exercises import (
+    NotRight,
+    Wrong,
+    check,
+    exercise,
+    expect,
+    expect_close,
+    hidden,
+    refuse_known,
+)
 from minigpt import GPT, GPTConfig
 
 __all__ = ["check"]
@@ -45,19 +54,26 @@ def rms_norm(x, weight, eps):
 def rms_norm(x, weight, eps):
     return x / ((x ** 2).mean(-1, keepdim=True) + eps) * weight
 """,
-            "root",
+            "mean square itself",
         ),
         Wrong(
             """
 def rms_norm(x, weight, eps):
     return x / ((x ** 2).mean(-1, keepdim=True) + eps).sqrt()
 """,
-            "weight",
+            "without the learned weight",
+        ),
+        Wrong(
+            """
+def rms_norm(x, weight, eps):
+    return x / ((x ** 2).mean(-1, keepdim=True).sqrt() + eps) * weight
+""",
+            "eps added after the root",
         ),
     ],
 )
 def _rms_norm(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(5)
+    generator = hidden(5)
     for shape, eps in (((3, 8), 1e-5), ((2, 4, 6), 1e-5), ((1, 5), 0.5)):
         x = torch.randn(shape, generator=generator, dtype=torch.float64) * 3 + 1
         weight = torch.rand(shape[-1], generator=generator, dtype=torch.float64) + 0.5
@@ -70,7 +86,7 @@ def _rms_norm(attempt: Any) -> None:
                  "a division by the root of the sum, not of the mean, of the squares",
                  "How long is a vector of C numbers of size 1?"),
                 (x / ((x**2).mean() + eps).sqrt() * weight, "one size, taken over all words",
-                 "May what a word becomes depend on the other words here?"),
+                 "May what a token becomes depend on the other tokens here?"),
                 (centred / (centred**2).mean(-1, keepdim=True).add(eps).sqrt() * weight,
                  "LayerNorm: the mean was subtracted",
                  "RMSNorm leaves the mean where it is."),
@@ -78,17 +94,17 @@ def _rms_norm(attempt: Any) -> None:
                  "Root mean square: which word of the name is missing?"),
                 (x / (square + eps).sqrt(), "the right size, without the learned weight",
                  "One number for each of the C: what is it multiplied with?"),
+                (x / (square.sqrt() + eps) * weight, "eps added after the root",
+                 "Of a vector that is nearly zero, eps is to limit the square. Inside or outside?"),
+                (x / square.sqrt() * weight, "without eps", "What happens to a token of zeros?"),
         ]  # fmt: skip
-        if shape[0] > 1:
-            expected = (
-                f"x of shape {shape}, each word divided by its root mean square, times weight"
-            )
-            refuse_known(came, mistakes, expected)
+        expected = f"x of shape {shape}, each token divided by its root mean square, times weight"
+        refuse_known(came, mistakes, expected, right)
         expect_close(came, right, what="rms_norm(x, weight, eps)", think="Root of what mean?")
     zero = attempt(torch.zeros(2, 4), torch.ones(4), 1e-5)
     expect(
         isinstance(zero, torch.Tensor) and bool(torch.isfinite(zero).all()),
-        expected="zeros for a word of zeros",
+        expected="zeros for a token of zeros",
         came=zero,
         think="What is eps for, and does it stand inside the root?",
     )
@@ -142,7 +158,7 @@ def block(x, norm_1, attention, norm_2, mlp):
     ],
 )
 def _block(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(5)
+    generator = hidden(5)
     x = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
     A, M = torch.randn(2, 4, 4, generator=generator, dtype=torch.float64)
 
@@ -215,7 +231,7 @@ def count_parameters(V, T, L, C):
 def count_parameters(V, T, L, C):
     return V * C + T * C + L * (12 * C * C + 13 * C)
 """,
-            "last norm",
+            "all but the last norm",
         ),
     ],
 )
