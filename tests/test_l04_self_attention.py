@@ -17,7 +17,7 @@ from minigpt.data import IGNORE
 @pytest.mark.parametrize("task", [Task(1, 0), Task(4, 16), Task(32, 3)])
 def test_every_pair_is_told_and_asked_once(task):
     x, y = recall.batch(task, 20, torch.Generator().manual_seed(1))
-    assert x.shape == y.shape == (20, task.length - 1)
+    assert x.shape == y.shape == (20, task.length)
     n = task.n_pairs
     for row, targets in zip(x.tolist(), y.tolist(), strict=True):
         told = dict(zip(row[: 2 * n : 2], row[1 : 2 * n : 2], strict=True))
@@ -25,7 +25,7 @@ def test_every_pair_is_told_and_asked_once(task):
         noise = row[2 * n : 2 * n + task.gap]
         assert len(noise) == task.gap
         assert min(noise, default=99) >= recall.N_KEYS + recall.N_VALUES
-        asked = row[2 * n + task.gap :: 2]
+        asked = row[2 * n + task.gap :]
         assert sorted(asked) == sorted(told)
         answers = [(at, target) for at, target in enumerate(targets) if target != IGNORE]
         assert [row[at] for at, _ in answers] == asked
@@ -40,6 +40,23 @@ def test_the_models_have_as_many_parameters():
     assert max(sizes) < 1.01 * min(sizes)
     with pytest.raises(ValueError, match="kind='RNN'"):
         recall.make("RNN", 40, 0)
+
+
+def test_naming_the_most_frequent_value():
+    assert recall.most_frequent(1) == 1
+    assert recall.most_frequent(2) == pytest.approx(0.5 + 0.5 / recall.N_VALUES, abs=0.01)
+    assert recall.CHANCE < recall.most_frequent(32) < recall.most_frequent(4) < 0.4
+
+
+def test_the_gates_begin_by_keeping():
+    for kind in recall.HIDDEN:
+        cell = recall.make(kind, 268, 0).cell
+        hidden = recall.HIDDEN[kind]
+        zero = torch.zeros(2000, hidden)
+        gate = slice(hidden, 2 * hidden)
+        keep = (cell.bias_ih_l0 + cell.bias_hh_l0)[gate].sigmoid()
+        assert 0.98 < keep.median() < 0.999
+        assert zero.shape[1] == len(keep)
 
 
 def test_a_run_repeats_and_learns():
@@ -112,7 +129,7 @@ def test_the_widget_shows_weights_and_takes_hostile_text(model):
     config = type(model.config)(**(model.config.to_dict() | {"vocab_size": 300, "block_size": 64}))
     box = widget.attention_view({"A": (random_model(config), tokenizer)}, "the cat sat")
     _, line, word, layer, head, view = box.children
-    assert (layer.max, head.max) == (1, 1)
+    assert (len(layer.options), len(head.options)) == (2, 2)
     assert word.value == len(tokenizer.encode("the cat sat")) - 1
     before = view.value
     layer.value, head.value = 1, 1
@@ -132,3 +149,22 @@ def test_the_widget_shows_weights_and_takes_hostile_text(model):
     assert "where word" in view.value
     with pytest.raises(ValueError, match="at least one model"):
         widget.attention_view({}, "x")
+
+
+def test_the_widget_changes_to_a_model_of_another_shape(model):
+    tokenizer = BPETokenizer.train("the cat sat on the mat. " * 9, 270)
+    shared = model.config.to_dict() | {"vocab_size": 300, "block_size": 64, "n_embd": 48}
+    deep, flat = (
+        random_model(type(model.config)(**(shared | {"n_layer": layers, "n_head": heads})))
+        for layers, heads in ((5, 6), (2, 3))
+    )
+    box = widget.attention_view({"A": (deep, tokenizer), "B": (flat, tokenizer)}, "the cat sat")
+    chosen, _, _, layer, head, view = box.children
+    layer.value, head.value = 4, 5
+    before = view.value
+    chosen.value = "B"
+    assert (len(layer.options), len(head.options)) == (2, 3)
+    assert (layer.value, head.value) == (1, 2)
+    assert view.value != before
+    chosen.value = "A"
+    assert (len(layer.options), len(head.options)) == (5, 6)

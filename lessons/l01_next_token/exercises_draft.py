@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lessons.exercises import Wrong, check, exercise, expect, expect_close, refuse_known
+from lessons.exercises import Wrong, check, exercise, expect, expect_close, hidden, refuse_known
 
 __all__ = ["check"]
 
@@ -55,7 +55,7 @@ def count_pairs(ids, V):
     counts[ids[:-1], ids[1:]] += 1
     return counts
 """,
-            "whether",
+            "indexed += adds once",
         ),
         Wrong(
             """
@@ -70,7 +70,7 @@ def count_pairs(ids, V):
     ],
 )
 def _count_pairs(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(1)
+    generator = hidden(1)
     for n, V in ((40, 4), (9, 3), (200, 7), (2, 2)):
         ids = torch.randint(V, (n,), generator=generator)
         right = torch.zeros(V, V)
@@ -96,6 +96,7 @@ def _count_pairs(attempt: Any) -> None:
                      "What is ids[i - 1] for i = 0?"),
                 ],
                 f"the {n - 1} pairs of {n} characters",
+                right,
             )  # fmt: skip
         think = "counts[a, b] is how often b follows a."
         expect_close(came, right, what=f"count_pairs of {n} ids", think=think, tolerance=0)
@@ -148,10 +149,38 @@ def cross_entropy(logits, targets):
 """,
             "without the logarithm",
         ),
+        Wrong(
+            """
+def cross_entropy(logits, targets):
+    return -logits.softmax(-1)[torch.arange(len(targets)), targets].log().mean()
+""",
+            "certain, wrong",
+        ),
+        Wrong(
+            """
+def cross_entropy(logits, targets):
+    return -logits.log_softmax(-1)[torch.arange(len(targets)), targets].mean() / math.log(2)
+""",
+            "bits, not nats",
+        ),
+        Wrong(
+            """
+def cross_entropy(logits, targets):
+    return F.cross_entropy(logits.softmax(-1), targets)
+""",
+            "softmax of a softmax",
+        ),
+        Wrong(
+            """
+def cross_entropy(logits, targets):
+    return -logits.log_softmax(-1)[:, targets].mean()
+""",
+            "every target at every position",
+        ),
     ],
 )
 def _cross_entropy(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(1)
+    generator = hidden(1)
     for n, V in ((6, 5), (3, 9), (1, 4)):
         logits = torch.randn(n, V, generator=generator, dtype=torch.float64) * 2
         targets = torch.randint(V, (n,), generator=generator)
@@ -174,12 +203,17 @@ def _cross_entropy(attempt: Any) -> None:
                      "At each position the probabilities of all V tokens must add up to 1."),
                     (-log_p.exp()[rows, targets].mean(), "probabilities without the logarithm",
                      "How many nats does a token of probability 0.5 cost?"),
+                    (right / math.log(2), "bits, not nats",
+                     "Which logarithm has the nat as its unit?"),
+                    (F.cross_entropy(logits.softmax(-1), targets), "a softmax of a softmax",
+                     "What does F.cross_entropy expect: logits or probabilities?"),
+                    (-log_p[:, targets].mean(), "every target at every position",
+                     "One entry a row: two indices that run together."),
                 ],
                 f"{float(right):.4f}",
+                right,
             )  # fmt: skip
-        think = (
-            "Log probabilities (softmax over the vocabulary), those of the targets, minus, mean."
-        )
+        think = "With V equal logits the loss must be log V. What is yours?"
         expect_close(came, right, what="cross_entropy(logits, targets)", think=think)
     large = torch.tensor([[2000.0, 0.0], [0.0, -2000.0]], dtype=torch.float64)
     came = attempt(large, torch.tensor([0, 0]))
@@ -191,6 +225,12 @@ def _cross_entropy(attempt: Any) -> None:
         think="exp(2000) is too large for a float. What does log_softmax subtract first?",
     )
     expect_close(came, 0.0, what="the loss of two certain, right answers", think="Both are right.")
+    expect_close(
+        attempt(large, torch.tensor([1, 1])),
+        2000.0,
+        what="the loss of two certain, wrong answers",
+        think="softmax rounds to 0 here, and log 0 is infinite. Which function keeps logarithms?",
+    )
 
 
 @exercise(
@@ -225,10 +265,19 @@ def logit_gradient(logits, targets):
 """,
             "logits in place of probabilities",
         ),
+        Wrong(
+            """
+def logit_gradient(logits, targets):
+    p = logits.softmax(-1)
+    p[:, targets] -= 1
+    return p / len(targets)
+""",
+            "subtracted in every row",
+        ),
     ],
 )
 def _logit_gradient(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(2)
+    generator = hidden(2)
     for n, V in ((5, 4), (3, 7), (1, 3)):
         logits = torch.randn(n, V, generator=generator, dtype=torch.float64).requires_grad_()
         targets = torch.randint(V, (n,), generator=generator)
@@ -238,6 +287,8 @@ def _logit_gradient(attempt: Any) -> None:
         plain = logits.detach()
         came = attempt(plain.clone(), targets)
         hot = F.one_hot(targets, V)
+        every = plain.softmax(-1)
+        every[:, targets] -= 1
         if n > 1:
             refuse_known(
                 came,
@@ -250,8 +301,14 @@ def _logit_gradient(attempt: Any) -> None:
                      "Which logit should rise?"),
                     ((plain - hot) / n, "logits in place of probabilities",
                      "What makes probabilities of logits?"),
+                    (every / n, "1 subtracted in every row",
+                     "Row i has one right answer, targets[i]."),
                 ],
                 "d loss / d logits, (N, V)",
+                right,
             )  # fmt: skip
-        think = "(softmax - one-hot) / N."
+        think = (
+            "What must each row of the gradient add up to? Compare yours with a small change of "
+            "one logit."
+        )
         expect_close(came, right, what="logit_gradient(logits, targets)", think=think)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import ipywidgets
 from torch import Tensor
 
+from lessons.slider import Slider
+
 SHOWN = 12
 
 
@@ -19,13 +21,7 @@ def next_character_view(tables: dict[str, Tensor], names: Sequence[str]) -> ipyw
     for title, table in tables.items():
         if tuple(table.shape) != (len(names), len(names)):
             raise ValueError(f"{title}: shape {tuple(table.shape)} for {len(names)} characters")
-    slider = ipywidgets.SelectionSlider(
-        options=[(name, at) for at, name in enumerate(names)],
-        value=len(names) - 1,
-        description="After",
-        tooltip="A character; use the arrow keys",
-        layout=ipywidgets.Layout(width="40em"),
-    )
+    slider = Slider([(name, at) for at, name in enumerate(names)], len(names) - 1, "After")
     view = ipywidgets.HTML()
 
     def draw(_: object = None) -> None:

@@ -81,6 +81,29 @@ def merge(ids, pair, new):
 """,
             "was given",
         ),
+        Wrong(
+            """
+def merge(ids, pair, new):
+    out, i = [], 0
+    while i < len(ids):
+        if ids[i:i + 2] == pair:
+            out.append(new)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out
+""",
+            "nothing was merged",
+        ),
+        Wrong(
+            """
+def merge(ids, pair, new):
+    text = " ".join(map(str, ids)).replace(" ".join(map(str, pair)), str(new))
+    return [int(piece) for piece in text.split()]
+""",
+            "merge([31, 2, 1, 25], (1, 2), 9)",
+        ),
     ],
 )
 def _merge(attempt: Any) -> None:
@@ -93,6 +116,8 @@ def _merge(attempt: Any) -> None:
         ([], (1, 2)),
         ([3, 1, 2], (1, 2)),
         ([1, 2, 2, 1, 3], (2, 2)),
+        ([31, 2, 1, 25], (1, 2)),
+        ([256, 257, 6, 25], (6, 25)),
     ):
         right = _merged(ids, pair, 9)
         given = list(ids)
@@ -118,6 +143,12 @@ def _merge(attempt: Any) -> None:
                 expected=expected,
                 came=f"{came}: a pair in the other order was merged, too",
                 think='"th" is not "ht".',
+            )
+        if came == ids != right:
+            raise NotRight(
+                expected=expected,
+                came=f"{came}: nothing was merged",
+                think="Is [1, 2] == (1, 2) in Python?",
             )
         expect(came == right, expected=expected, came=came, think="From left to right, no overlap.")
 

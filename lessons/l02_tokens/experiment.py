@@ -1,4 +1,4 @@
-"""One model for each vocabulary size: the same text, the same shape, the same time to read."""
+"""One model for each vocabulary size: the same text, the same shape, as many bytes to read."""
 
 from __future__ import annotations
 

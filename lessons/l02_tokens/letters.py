@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,8 @@ from lessons.world.words import TEXTS
 from minigpt import GPT, BPETokenizer, score_choices
 
 NUMBERS = ("0", "1", "2", "3", "4")
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+N, SEED = 300, 10  # of the recorded questions
 FORMS = ("word", "apart")
 
 
@@ -28,26 +31,51 @@ class Question:
 EXAMPLES = (Question("banana", "a"), Question("tree", "e"), Question("sky", "o"))
 
 
+def words() -> list[str]:
+    """The words that are asked about: long enough, and in no example."""
+    shown = {example.word for example in EXAMPLES}
+    return [word for word in TEXTS if len(word) > 4 and word not in shown]
+
+
 def questions(n: int, seed: int) -> list[Question]:
-    """`n` questions, a third each of words with the letter once, more than once, and never."""
+    """`n` different questions, a third each with the letter never, once, and more than once.
+
+    Raises ValueError if there are not so many.
+    """
     generator = torch.Generator().manual_seed(seed)
-    words = [word for word in TEXTS if len(word) > 4]
+    if n > 3 * _by_kind()[2]:
+        raise ValueError(f"n={n}: there are {_by_kind()[2]} questions with a letter twice or more")
 
     def pick(some: list[str]) -> str:
         return some[int(torch.randint(len(some), (), generator=generator))]
 
     found: list[Question] = []
     while len(found) < n:
-        word = pick(words)
+        word = pick(words())
         wanted = len(found) % 3
-        letters = [
-            letter
-            for letter in "abcdefghijklmnopqrstuvwxyz"
-            if min(word.count(letter), 2) == wanted
-        ]
-        if letters:
-            found.append(Question(word, pick(letters)))
+        letters = [letter for letter in ALPHABET if min(word.count(letter), 2) == wanted]
+        if letters and (question := Question(word, pick(letters))) not in found:
+            found.append(question)
     return found
+
+
+def _by_kind() -> Counter[int]:
+    """How many questions there are with the letter never, once, and twice or more."""
+    return Counter(min(word.count(letter), 2) for word in words() for letter in ALPHABET)
+
+
+def letter_only() -> float:
+    """Share right of the best answer from the letter alone, each third weighing equally.
+
+    Twice and more count as one answer here, which makes it a little too good.
+    """
+    kinds = _by_kind()
+    by_letter: dict[str, Counter[int]] = defaultdict(Counter)
+    for word in words():
+        for letter in ALPHABET:
+            kind = min(word.count(letter), 2)
+            by_letter[letter][kind] += 1 / kinds[kind]  # type: ignore[assignment]
+    return sum(max(weights.values()) for weights in by_letter.values()) / 3
 
 
 def ask(question: Question, form: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,11 +47,29 @@ def vocabulary_finding() -> str:
     found = by_vocabulary()
     best = min(found, key=lambda size: found[size]["bits"][0])
     first, last = min(found), max(found)
+    nats = [found[size]["nats_per_token"] for size in sorted(found)]
+    rises = all(before < after for before, after in pairwise(nats))
     return (
         f"Held-out bits per byte by vocabulary: {found[first]['bits'][0]:.2f} at {first} tokens, "
         f"best {found[best]['bits'][0]:.2f} at {best}, {found[last]['bits'][0]:.2f} at {last}; "
-        f"the loss per token rises all the way."
+        f"the loss per token {'rises all the way' if rises else 'does not always rise'}."
     )
+
+
+def against_best() -> list[str]:
+    """A line for each size but the best: its bits per byte minus the best one's, seed by seed."""
+    bits = {
+        (int(row["size"]), int(row["seed"])): float(row["bits"])
+        for row in rows("vocabulary")
+        if int(row["steps"]) == experiment.STEPS
+    }
+    best = min(by_vocabulary(), key=lambda size: by_vocabulary()[size]["bits"][0])
+    seeds = sorted({seed for _, seed in bits})
+    lines = []
+    for size in sorted({size for size, _ in bits} - {best}):
+        mean, low, high = mean_interval([bits[size, s] - bits[best, s] for s in seeds])
+        lines.append(f"{size:5} minus {best}: {mean:+.3f} [{low:+.3f}, {high:+.3f}] bits per byte")
+    return lines
 
 
 def live_bits() -> Interval:
@@ -91,6 +110,19 @@ def letters() -> dict[str, Interval]:
     for row in rows("letters"):
         found.setdefault(row["form"], []).append(int(row["right"]))
     return {form: wilson_interval(sum(right), len(right)) for form, right in found.items()}
+
+
+def letters_verdict() -> str:
+    """Whether letters apart help, by the intervals. The rule was written before the run."""
+    found = letters()
+    if found["apart"][1] > found["word"][2]:
+        return "Letters apart help: what the pieces hide is a part of the trouble."
+    return "Letters apart do not help for certain: here counting is hard, not only seeing."
+
+
+def first_right(n: int) -> list[bool]:
+    """Whether the first n questions were answered right, asked about the word in one piece."""
+    return [row["right"] == "1" for row in rows("letters") if row["form"] == "word"][:n]
 
 
 def n_letters() -> int:

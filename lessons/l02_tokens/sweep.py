@@ -20,7 +20,6 @@ from lessons.sweeps import provenance, write_csv, write_json
 from minigpt import BPETokenizer, load
 
 SEEDS = range(10, 13)
-N_LETTERS, LETTERS_SEED = 300, 10
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name, text in scripts.SENTENCES.items()
         ],
     )
-    asked = letters.questions(N_LETTERS, LETTERS_SEED)
+    asked = letters.questions(letters.N, letters.SEED)
     write_csv(
         RESULTS / "letters.csv",
         [

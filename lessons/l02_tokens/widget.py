@@ -6,6 +6,7 @@ import html
 
 import ipywidgets
 
+from lessons.slider import Slider
 from minigpt import BPETokenizer
 
 LONGEST = 200  # characters
@@ -21,7 +22,7 @@ def merge_view(text: str, n_merges: int = 20) -> ipywidgets.VBox:
         raise ValueError(f"n_merges={n_merges}: at least 1 is needed")
     wide = ipywidgets.Layout(width="44em")
     line = ipywidgets.Text(value=text, description="Text", continuous_update=False, layout=wide)
-    slider = ipywidgets.IntSlider(min=0, max=n_merges, value=0, description="Merges", layout=wide)
+    slider = Slider(range(n_merges + 1), 0, "Merges")
     view = ipywidgets.HTML()
 
     def draw(_: object = None) -> None:

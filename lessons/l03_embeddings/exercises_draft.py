@@ -8,7 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, refuse_known
+from lessons.exercises import (
+    NotRight,
+    Wrong,
+    check,
+    exercise,
+    expect,
+    expect_close,
+    hidden,
+    refuse_known,
+)
 
 __all__ = ["check"]
 
@@ -91,12 +100,12 @@ def nearest(vectors, at, k):
     cosines[at] = -torch.inf
     return cosines.topk(k).indices
 """,
-            "was given",
+            "writes into",
         ),
     ],
 )
 def _nearest(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(3)
+    generator = hidden(5)
     for N, C, at, k in ((12, 3, 4, 3), (20, 5, 0, 5), (9, 2, 8, 1), (15, 4, 7, 14)):
         vectors = torch.randn(N, C, generator=generator, dtype=torch.float64)
         vectors *= torch.rand(N, 1, generator=generator, dtype=torch.float64) * 5 + 0.2
@@ -216,13 +225,33 @@ def sgns_loss(center, context, negatives):
     drawn = (negatives @ center[:, :, None])[..., 0]
     return (F.logsigmoid(met) + F.logsigmoid(-drawn).sum(-1)).mean()
 """,
-            "negative",
+            "negative sign",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    def log(x):
+        return torch.sigmoid(x).clamp(min=1e-30).log()
+    return (-log(met) - log(-drawn).sum(-1)).mean()
+""",
+            "F.logsigmoid knows",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None]).squeeze()
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn).sum(-1)).mean()
+""",
+            "3 centres with 1 negatives",
         ),
     ],
 )
 def _sgns_loss(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(3)
-    for B, K, C, size in ((4, 3, 5, 1.0), (1, 1, 2, 1.0), (3, 5, 4, 2.0)):
+    generator = hidden(3)
+    for B, K, C, size in ((4, 3, 5, 1.0), (1, 1, 2, 1.0), (3, 5, 4, 2.0), (3, 1, 4, 1.0)):
         center, context = torch.randn(2, B, C, generator=generator, dtype=torch.float64) * size
         negatives = torch.randn(B, K, C, generator=generator, dtype=torch.float64) * size
         met = (center * context).sum(-1)
@@ -247,15 +276,21 @@ def _sgns_loss(attempt: Any) -> None:
                 (-right, "the right number with a negative sign",
                  "log σ is below 0. Should a loss be?"),
             ]  # fmt: skip
-            refuse_known(came, mistakes, f"{what} to be {right:.4f}")
+            refuse_known(came, mistakes, f"{what} to be {right:.4f}", right)
         think = "−log σ(c · o), plus −log σ(−c · n) for each negative; the mean over the batch."
         expect_close(came, right, what=what, think=think)
     far = torch.full((1, 2), 20.0)
     came = attempt(far, -far, far[None])  # dot products of -800 and 800
     expect(
-        isinstance(came, Tensor) and bool(came.isfinite().all()),
-        expected="1600 for dot products of -800 and 800",
+        isinstance(came, Tensor),
+        expected="a scalar tensor",
         came=came,
+        think="Did you leave torch on the way (item, float)?",
+    )
+    expect_close(
+        came,
+        1600.0,
+        what="the loss for dot products of -800 and 800",
         think="σ(-800) is 0 in any float, and log 0 is minus infinity. F.logsigmoid knows.",
     )
     center = torch.randn(2, 3, generator=generator, dtype=torch.float64).requires_grad_()
@@ -315,10 +350,19 @@ def analogy(unit, a, b, c):
 """,
             "opposite",
         ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ (unit[b] - unit[a] + unit[c])
+    scores[[a, b, c]] = 0
+    return int(scores.argmax())
+""",
+            "row 3, though its score is negative",
+        ),
     ],
 )
 def _analogy(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(5)
+    generator = hidden(5)
     for N, C in ((12, 3), (30, 4), (8, 2), (50, 6), (40, 3), (25, 3)):
         unit = F.normalize(torch.randn(N, C, generator=generator, dtype=torch.float64), dim=-1)
         a, b, c = (int(n) for n in torch.randperm(N, generator=generator)[:3])
@@ -360,3 +404,12 @@ def _analogy(attempt: Any) -> None:
             came=number,
             think="Scores of all rows with b - a + c, without a, b and c; then the largest.",
         )
+    rows = [[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [-1.0, 0.0], [-0.8, -0.6]]
+    unit = torch.tensor(rows, dtype=torch.float64)  # rows 3 and 4 have negative scores
+    came = attempt(unit, 0, 1, 2)
+    expect(
+        int(came) == 3,
+        expected="row 3, though its score is negative: it is the best that is left",
+        came=came,
+        think="Is 0 out of the race when all other scores are below it?",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Mapping, Sequence
 
 import ipywidgets
@@ -14,7 +13,8 @@ import torch
 from torch import Tensor
 
 from lessons.l03_embeddings import pictures, space
-from lessons.models import fernhollow_small
+from lessons.models import along, fernhollow_small
+from lessons.slider import Slider
 from minigpt import BPETokenizer, load
 
 NEAREST = 5
@@ -23,10 +23,9 @@ NEAREST = 5
 def checkpoints() -> tuple[dict[int, Tensor], BPETokenizer]:
     """The input table (V, C) of fernhollow-small after each kept step and at the end."""
     tables = {}
-    for folder in [*(fernhollow_small() / "steps").iterdir(), fernhollow_small()]:
-        about = json.loads((folder / "extra.json").read_text(encoding="utf-8"))
+    for step, folder in along(fernhollow_small()).items():
         model, tokenizer = load(folder)
-        tables[int(about.get("step", about.get("steps")))] = model.wte.weight.detach()
+        tables[step] = model.wte.weight.detach()
     assert isinstance(tokenizer, BPETokenizer)
     return tables, tokenizer
 
@@ -46,10 +45,7 @@ def film(
     words, ids, labels = space.labelled(tokenizer, groups)
     steps = sorted(tables)
     side = axes_of(tables[steps[-1]][ids])
-    wide = ipywidgets.Layout(width="44em")
-    step = ipywidgets.SelectionSlider(
-        options=[(f"{at:,}", at) for at in steps], value=steps[-1], description="Step", layout=wide
-    )
+    step = Slider([(f"{at:,}", at) for at in steps], steps[-1], "Step")
     word = ipywidgets.Dropdown(options=sorted(words), value=words[0], description="Word")
     view = ipywidgets.HTML()
 

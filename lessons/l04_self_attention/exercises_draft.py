@@ -7,7 +7,16 @@ from typing import Any
 
 import torch
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, refuse_known
+from lessons.exercises import (
+    NotRight,
+    Wrong,
+    check,
+    exercise,
+    expect,
+    expect_close,
+    hidden,
+    refuse_known,
+)
 
 __all__ = ["check"]
 
@@ -68,7 +77,7 @@ def attend(q, k, v):
     ],
 )
 def _attend(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(4)
+    generator = hidden(4)
     for T, D, E in ((5, 3, 2), (7, 16, 4), (1, 2, 2), (6, 4, 4)):
         q, k = torch.randn(2, T, D, generator=generator, dtype=torch.float64)
         v = torch.randn(T, E, generator=generator, dtype=torch.float64)
@@ -145,7 +154,7 @@ def causal_mask(T):
 def causal_mask(T):
     return torch.zeros(T, T).masked_fill(torch.ones(T, T).triu(1).bool(), -math.inf)
 """,
-            "bool",
+            "to add to the scores",
         ),
         Wrong(
             """
@@ -165,6 +174,12 @@ def _causal_mask(attempt: Any) -> None:
             expected=f"a tensor of shape {(T, T)}",
             came=came,
             think="torch.ones makes a matrix; which part of it stays?",
+        )
+        expect(
+            not (came.is_floating_point() and (came == -torch.inf).any()),
+            expected="a mask of bool: True and False",
+            came="a mask to add to the scores: 0 and minus infinity",
+            think="This one only says who sees whom. What makes minus infinity of it, later?",
         )
         expect(
             came.dtype == torch.bool,

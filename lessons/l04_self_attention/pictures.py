@@ -30,7 +30,7 @@ def saturation(largest: Mapping[int, tuple[float, float]]) -> Figure:
 
 def heat_maps(maps: Mapping[str, Tensor], words: Sequence[str]) -> Figure:
     """Attention weights (T, T), with the words on both axes and the numbers in the cells."""
-    fig, axes = plt.subplots(1, len(maps), figsize=(7.5 * len(maps), 6.4), squeeze=False)
+    fig, axes = plt.subplots(1, len(maps), figsize=(8.5 * len(maps), 7.4), squeeze=False)
     for panel, (name, weights) in zip(axes[0], maps.items(), strict=True):
         panel.imshow(weights, cmap="Blues", vmin=0, vmax=1)
         panel.set_xticks(range(len(words)), words, rotation=45, ha="right")
@@ -40,7 +40,7 @@ def heat_maps(maps: Mapping[str, Tensor], words: Sequence[str]) -> Figure:
         for row, column in np.ndindex(*weights.shape):
             value = float(weights[row, column])
             color = "white" if value > 0.5 else "black"
-            panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, size=11)
+            panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, size=14)
     fig.tight_layout()
     return fig
 
@@ -57,8 +57,13 @@ def moved(found: Tensor, pieces: Sequence[str]) -> Figure:
     return fig
 
 
-def recall_curves(curves: Mapping[str, Mapping[int, Interval]], xlabel: str) -> Figure:
-    """Share of right answers of each kind of model, with intervals and chance."""
+def recall_curves(
+    curves: Mapping[str, Mapping[int, Interval]], xlabel: str, frequent: Mapping[int, float]
+) -> Figure:
+    """Share of right answers of each kind of model, with intervals, and what needs no memory.
+
+    `frequent`: by x, the share right of naming the value that was told most often.
+    """
     fig, axes = plt.subplots()
     styles = {"attention": ("blue", "o"), "LSTM": ("vermillion", "s"), "GRU": ("green", "^")}
     for kind, curve in curves.items():
@@ -67,6 +72,9 @@ def recall_curves(curves: Mapping[str, Mapping[int, Interval]], xlabel: str) -> 
         mean, low, high = (np.array([curve[at][i] for at in x]) for i in range(3))
         axes.plot(x, mean, marker=marker, color=COLORS[color], label=kind)
         axes.fill_between(x, low.clip(0), high.clip(max=1), color=COLORS[color], alpha=0.2)
+    at = sorted(frequent)
+    values = [frequent[x] for x in at]
+    axes.plot(at, values, color="black", linestyle="--", lw=1.5, label="most frequent value")
     axes.axhline(CHANCE, color="black", linestyle=":", label="chance")
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])

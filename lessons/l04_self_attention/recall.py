@@ -1,7 +1,8 @@
 """Associative recall: pairs of a key and a value, noise, then the keys again, to be answered.
 
-A sequence: k1 v1 … kn vn | noise | k v k v … with every pair asked once, in another order. Only the
-answers count. Nothing but the sequence itself tells which value belongs to which key.
+A sequence: k1 v1 … kn vn | noise | k k k … with every key asked once, in another order, and its
+value to be predicted there. Only these answers count. Nothing but the sequence itself tells which
+value belongs to which key, and no answer stands in the input, where it could be crossed off.
 """
 
 from __future__ import annotations
@@ -35,31 +36,48 @@ class Task:
     @property
     def length(self) -> int:
         """Tokens of a sequence."""
-        return 4 * self.n_pairs + self.gap
+        return 3 * self.n_pairs + self.gap
 
 
 def batch(task: Task, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Sequences (n, T - 1) and what follows each token, (n, T - 1): -100 unless it is an answer."""
+    """Sequences (n, T) and what to say at each token, (n, T): -100 unless a key is asked there."""
     keys = torch.rand(n, N_KEYS, generator=generator).argsort(1)[:, : task.n_pairs]
     values = torch.randint(N_VALUES, keys.shape, generator=generator) + N_KEYS
     noise = torch.randint(N_NOISE, (n, task.gap), generator=generator) + N_KEYS + N_VALUES
     order = torch.rand(keys.shape, generator=generator).argsort(1)
     told = torch.stack([keys, values], dim=2).flatten(1)  # (n, 2 * pairs)
-    asked = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=2).flatten(1)
-    ids = torch.cat([told, noise, asked], dim=1)  # (n, T)
+    ids = torch.cat([told, noise, keys.gather(1, order)], dim=1)  # (n, T)
     targets = torch.full_like(ids, IGNORE)
-    targets[:, -2 * task.n_pairs + 1 :: 2] = ids[:, -2 * task.n_pairs + 1 :: 2]
-    return ids[:, :-1], targets[:, 1:]
+    targets[:, -task.n_pairs :] = values.gather(1, order)
+    return ids, targets
+
+
+def most_frequent(n_pairs: int, n: int = 20_000, seed: int = 7) -> float:
+    """Share right of always naming the value that was told most often: no key is remembered."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randint(N_VALUES, (n, n_pairs), generator=generator)
+    return float(F.one_hot(values, N_VALUES).sum(1).amax(1).double().mean()) / n_pairs
 
 
 class Recurrent(nn.Module):
-    """An LSTM or GRU between an embedding and a head: all it knows is a vector of fixed size."""
+    """An LSTM or GRU between an embedding and a head: all it knows is a vector of fixed size.
 
-    def __init__(self, kind: str, hidden: int) -> None:
+    The gates begin so that some units keep what they hold for a token and some for the whole
+    sequence (Tallec and Ollivier 2018, 1804.11188): the default start forgets half at every token.
+    """
+
+    def __init__(self, kind: str, hidden: int, length: int) -> None:
         super().__init__()
         self.embed = nn.Embedding(VOCAB, WIDTH)
         self.cell = getattr(nn, kind)(WIDTH, hidden, batch_first=True)
         self.head = nn.Linear(hidden, VOCAB, bias=False)
+        keep = torch.empty(hidden).uniform_(1, max(2, length - 1)).log()  # σ(log n) keeps for n
+        with torch.no_grad():
+            # An LSTM's gates are (in, forget, cell, out), a GRU's (reset, update, new): the forget
+            # gate and the update gate are the shares that are kept.
+            self.cell.bias_ih_l0[hidden : 2 * hidden] = keep
+            if kind == "LSTM":
+                self.cell.bias_ih_l0[:hidden] = -keep
 
     def forward(self, idx: Tensor) -> Tensor:
         """idx: (B, T) -> logits (B, T, V)."""
@@ -73,7 +91,7 @@ def make(kind: str, length: int, seed: int) -> nn.Module:
     """A model of a kind, drawn by `seed`: "attention" (two layers of two heads), "LSTM", "GRU"."""
     torch.manual_seed(seed)
     if kind in HIDDEN:
-        return Recurrent(kind, HIDDEN[kind])
+        return Recurrent(kind, HIDDEN[kind], length)
     if kind != "attention":
         raise ValueError(f"kind={kind!r}: choose one of {KINDS}")
     return GPT(

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from lessons.l04_self_attention.recall import most_frequent
 from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import Interval, mean_interval
 
@@ -43,6 +44,14 @@ def live(kind: str) -> Interval:
     return mean_interval([float(r["accuracy"]) for r in rows("live") if r["kind"] == kind])
 
 
+def longer() -> dict[str, Interval]:
+    """Share of right answers at the largest distance after three times the steps."""
+    found: dict[str, list[float]] = {}
+    for row in rows("longer"):
+        found.setdefault(row["kind"], []).append(float(row["accuracy"]))
+    return {kind: mean_interval(values) for kind, values in found.items()}
+
+
 def provenance() -> dict[str, Any]:
     """Command, date, versions and times of the recorded runs."""
     return read_json(RESULTS / "provenance.json")
@@ -73,12 +82,18 @@ def _ends(curves: dict[str, dict[int, Interval]]) -> str:
 
 def gap_finding() -> str:
     """What the figure of right answers by distance shows."""
-    return f"Right answers as the noise grows from 4 to 256 tokens: {_ends(by_gap())}; chance 6 %."
+    return (
+        f"Right answers as the noise grows from 4 to 256 tokens: {_ends(by_gap())}; naming the "
+        f"value told most often {most_frequent(4):.0%}, chance 6 %."
+    )
 
 
 def pairs_finding() -> str:
     """What the figure of right answers by pairs shows."""
-    return f"Right answers as the pairs grow from 2 to 32: {_ends(by_pairs())}; chance 6 %."
+    return (
+        f"Right answers as the pairs grow from 2 to 32: {_ends(by_pairs())}; naming the value told "
+        f"most often falls from {most_frequent(2):.0%} to {most_frequent(32):.0%}; chance 6 %."
+    )
 
 
 def bank_finding() -> str:

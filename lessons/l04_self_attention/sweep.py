@@ -26,12 +26,15 @@ from minigpt import BPETokenizer, load
 RESULTS = Path(__file__).parent / "results"
 PARTS = RESULTS / "parts"
 SEEDS = range(10, 15)
-TUNING_SEED, TUNED_AT = 5, Task(4, 64)
+TUNING_SEED, TUNED_AT = 5, (Task(4, 16), Task(4, 256))
 RATES = (1e-3, 3e-3, 1e-2)
 STEPS = 1_500
+LONGER = 3  # times the steps, for the recurrent models at the largest distance: is it time?
+FEWER = SEEDS[:3]  # seeds of what decides nothing
 GAPS = (4, 16, 64, 128, 256)
 PAIRS = (2, 8, 16, 32)  # 4 pairs at a gap of 16 are among GAPS
 PAIRS_AT = 16
+DECIDING = (Task(4, GAPS[0]), Task(4, GAPS[-1]))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,15 +44,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     PARTS.mkdir(parents=True, exist_ok=True)
     tuning = {
-        f"rate-{kind}-{rate:g}": partial(recall.run, kind, TUNED_AT, TUNING_SEED, rate, STEPS)
+        f"rate-{kind}-{rate:g}-{task.gap}": partial(
+            recall.run, kind, task, TUNING_SEED, rate, STEPS
+        )
         for kind in KINDS
         for rate in RATES
+        for task in TUNED_AT
     }
     _run_missing(tuning, arguments.processes)
     rates = {}
     for kind in KINDS:
-        found = {rate: _read(f"rate-{kind}-{rate:g}")["accuracy"] for rate in RATES}
-        rates[kind] = max(found, key=lambda rate: found[rate])
+        rates[kind] = max(RATES, key=lambda rate: _tuned(kind, rate))
     tasks = [*(Task(4, gap) for gap in GAPS), *(Task(n, PAIRS_AT) for n in PAIRS)]
     runs: dict[str, Callable[[], dict[str, Any]]] = {
         f"{kind}-{task.n_pairs}-{task.gap}-{seed}": partial(
@@ -57,11 +62,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         for task in tasks
         for kind in KINDS
+        for seed in (SEEDS if task in DECIDING else FEWER)
+    }
+    small = {
+        f"live-{kind}-{seed}": partial(
+            recall.run, kind, recall.LIVE, seed, rates[kind], recall.LIVE_STEPS
+        )
+        for kind in KINDS
         for seed in SEEDS
     }
+    longer = {
+        f"longer-{kind}-{seed}": partial(
+            recall.run, kind, Task(4, GAPS[-1]), seed, rates[kind], LONGER * STEPS
+        )
+        for kind in ("LSTM", "GRU")
+        for seed in FEWER
+    }
     others: dict[str, Callable[[], dict[str, Any]]] = {"moved": moved.record, "bank": bank_record}
-    _run_missing(others | runs, arguments.processes)
-    _write_tables([*tuning], [*runs])
+    _run_missing(others | small | runs | longer, arguments.processes)
+    _write_tables([*tuning], [*runs], {"live": [*small], "longer": [*longer]})
+
+
+def _tuned(kind: str, rate: float) -> tuple[float, float]:
+    """How good a rate is at the two distances: the mean of right answers, then of losses."""
+    found = [_read(f"rate-{kind}-{rate:g}-{task.gap}") for task in TUNED_AT]
+    return fmean(p["accuracy"] for p in found), -fmean(p["loss"] for p in found)
 
 
 def _run_missing(jobs: Mapping[str, Callable[[], dict[str, Any]]], processes: int) -> None:
@@ -92,12 +117,17 @@ def bank_record() -> dict[str, Any]:
     return bank.measure(model, tokenizer)
 
 
-def _write_tables(tuning: Sequence[str], runs: Sequence[str]) -> None:
-    parts = [_read(name) for name in runs]
+def _write_tables(
+    tuning: Sequence[str], runs: Sequence[str], others: Mapping[str, Sequence[str]]
+) -> None:
     columns = ("kind", "pairs", "gap", "seed", "rate", "steps", "accuracy", "loss")
-    write_csv(RESULTS / "recall.csv", [{name: part[name] for name in columns} for part in parts])
-    tried = [_read(name) for name in tuning]
-    write_csv(RESULTS / "rates.csv", [{name: part[name] for name in columns} for part in tried])
+    tables = {"recall": runs, "rates": tuning, **others}
+    read = {table: [_read(name) for name in names] for table, names in tables.items()}
+    for table, some in read.items():
+        write_csv(
+            RESULTS / f"{table}.csv", [{name: part[name] for name in columns} for part in some]
+        )
+    parts = read["recall"]
     found = {(p["kind"], p["pairs"], p["gap"], p["seed"]): p["accuracy"] for p in parts}
 
     def recurrent(gap: int) -> str:
@@ -123,8 +153,9 @@ def _write_tables(tuning: Sequence[str], runs: Sequence[str]) -> None:
     write_csv(RESULTS / "figures.csv", figures)
     write_json(RESULTS / "bank.json", said)
     write_json(RESULTS / "moved.json", _read("moved"))
-    seconds = sum(part["seconds"] for part in [*parts, *tried, said, _read("moved")])
-    origin = provenance("04", "python -m lessons sweep 04", seconds, 1)
+    trained = [part for some in read.values() for part in some]
+    seconds = sum(part["seconds"] for part in [*trained, said, _read("moved")])
+    origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=["fernhollow"])
     origin["seconds_are"] = "training and measuring, summed over processes of one thread"
     origin["rates"] = {kind: next(p["rate"] for p in parts if p["kind"] == kind) for kind in KINDS}
     write_json(RESULTS / "provenance.json", origin)

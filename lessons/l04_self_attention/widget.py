@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import ipywidgets
 import torch
 
+from lessons.slider import Slider
 from minigpt import GPT, BPETokenizer, attention_maps
 
 Models = Mapping[str, tuple[GPT, BPETokenizer]]
@@ -29,9 +30,9 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
         value=text, description="Text", continuous_update=False, layout=wide,
         tooltip="Type a text and press Enter",
     )  # fmt: skip
-    word = ipywidgets.SelectionSlider(options=[("", 0)], description="Word", layout=wide)
-    layer = ipywidgets.IntSlider(min=0, max=0, description="Layer", layout=wide)
-    head = ipywidgets.IntSlider(min=0, max=0, description="Head", layout=wide)
+    word = Slider([("", 0)], description="Word")
+    layer = Slider([0], description="Layer")
+    head = Slider([0], description="Head")
     view = ipywidgets.HTML()
     state: dict[str, object] = {"maps": None, "pieces": []}
 
@@ -47,11 +48,13 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
             state["maps"] = None
             view.value = f"<p>{html.escape(problem)}</p>"
             return
-        state["maps"] = attention_maps(gpt, torch.tensor([ids]))[:, 0]  # (L, H, T, T)
+        maps = attention_maps(gpt, torch.tensor([ids]))[:, 0]  # (L, H, T, T)
+        state["maps"] = None  # controls that change now must not draw
         pieces = state["pieces"] = [tokenizer.decode([token]) for token in ids]
-        layer.max, head.max = gpt.config.n_layer - 1, gpt.config.n_head - 1
+        layer.options, head.options = range(gpt.config.n_layer), range(gpt.config.n_head)
         word.options = [(f"{at + 1}: {piece}", at) for at, piece in enumerate(pieces)]
         word.value = len(pieces) - 1
+        state["maps"] = maps
         draw()
 
     def draw(_: object = None) -> None:

@@ -7,7 +7,16 @@ from typing import Any
 
 import torch
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect, expect_close, refuse_known
+from lessons.exercises import (
+    NotRight,
+    Wrong,
+    check,
+    exercise,
+    expect,
+    expect_close,
+    hidden,
+    refuse_known,
+)
 
 __all__ = ["check"]
 
@@ -44,10 +53,26 @@ def with_temperature(logits, temperature):
 """,
             "below 1",
         ),
+        Wrong(
+            """
+def with_temperature(logits, temperature):
+    if temperature == 0:
+        return logits.argmax()
+    return (logits / temperature).softmax(dim=-1)
+""",
+            "token's number",
+        ),
+        Wrong(
+            """
+def with_temperature(logits, temperature):
+    return (logits / max(temperature, 0.5)).softmax(dim=-1)
+""",
+            "a small temperature in place of 0",
+        ),
     ],
 )
 def _with_temperature(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(7)
+    generator = hidden(7)
     logits = torch.randn(6, generator=generator, dtype=torch.float64) * 3
     for temperature in (1.0, 2.0, 0.5):
         right = (logits / temperature).softmax(-1)
@@ -68,6 +93,20 @@ def _with_temperature(attempt: Any) -> None:
         what = f"with_temperature(logits, {temperature})"
         expect_close(came, right, what=what, think="Divide first, softmax then.")
     came = attempt(logits, 0.0)
+    expect(
+        not isinstance(came, torch.Tensor) or came.shape == logits.shape,
+        expected=f"{len(logits)} probabilities at temperature 0, as at any other",
+        came=came,
+        think="A token's number is no distribution: which one says the same?",
+    )
+    expect(
+        not isinstance(came, torch.Tensor)
+        or not torch.isfinite(came).all()
+        or came.max() > 0.999999,
+        expected="probability 1 for the largest logit at temperature 0, and 0 for the others",
+        came="nearly all for the largest: a small temperature in place of 0",
+        think="Two logits may be as close as you like. Choose the largest itself.",
+    )
     finite = isinstance(came, torch.Tensor) and bool(torch.isfinite(came).all())
     certain = torch.zeros_like(logits)
     certain[logits.argmax()] = 1
@@ -77,6 +116,18 @@ def _with_temperature(attempt: Any) -> None:
         came=came,
         think="A division by 0 makes inf and nan: temperature 0 needs a line of its own.",
     )
+
+
+def _drawn() -> list[tuple[list[float], float]]:
+    """Three distributions over seven tokens, and a p for each that no sum meets."""
+    generator = hidden(7)
+    cases = []
+    for _ in range(3):
+        values = (torch.randn(7, generator=generator, dtype=torch.float64) * 1.5).softmax(0)
+        sums = values.sort(descending=True).values.cumsum(0)
+        at = int(torch.randint(1, 5, (), generator=generator))
+        cases.append((values.tolist(), float(sums[at] - 0.3 * (sums[at] - sums[at - 1]))))
+    return cases
 
 
 @exercise(
@@ -111,7 +162,7 @@ def top_p(probabilities, p):
     out[order[keep]] = ordered[keep]
     return out
 """,
-            "add up",
+            "do not add up",
         ),
         Wrong(
             """
@@ -122,14 +173,28 @@ def top_p(probabilities, p):
 """,
             "order",
         ),
+        Wrong(
+            """
+def top_p(probabilities, p):
+    ordered, order = probabilities.sort(descending=True)
+    keep = ordered.cumsum(-1) - ordered <= p
+    out = torch.zeros_like(probabilities)
+    out[order[keep]] = ordered[keep]
+    return out / out.sum()
+""",
+            "one token more",
+        ),
     ],
 )
 def _top_p(attempt: Any) -> None:
+    """Fixed cases, and some drawn for whoever grades."""
     for values, p in (
         ([0.1, 0.5, 0.3, 0.1], 0.75),
         ([0.05, 0.9, 0.05], 0.5),
         ([0.25, 0.25, 0.3, 0.2], 1.0),
         ([0.2, 0.1, 0.4, 0.3], 0.65),
+        ([0.25, 0.5, 0.125, 0.125], 0.75),  # exact in binary: the sum of two is exactly p
+        *_drawn(),
     ):
         probabilities = torch.tensor(values, dtype=torch.float64)
         ordered, order = probabilities.sort(descending=True)
@@ -157,6 +222,17 @@ def _top_p(attempt: Any) -> None:
                     short / short.sum(),
                     "without the token at which the sum reaches p",
                     "The smallest set that holds p: 0.5 and 0.3 for p = 0.75.",
+                )
+            )
+        more = torch.zeros_like(probabilities)
+        upto = ordered.cumsum(-1) - ordered <= p
+        more[order[upto]] = ordered[upto]
+        if not torch.allclose(more / more.sum(), right):
+            mistakes.append(
+                (
+                    more / more.sum(),
+                    "one token more than needed: the sum had reached p exactly",
+                    "When the tokens so far hold p, is another one needed?",
                 )
             )
         if kept.sum() < 1 - 1e-9:
@@ -223,10 +299,26 @@ def attend_next(q, k, v, keys, values):
 """,
             "in front",
         ),
+        Wrong(
+            """
+def attend_next(q, k, v, keys, values):
+    keys, values = torch.cat([keys, k]), torch.cat([values, v])
+    return (q @ keys.T).softmax(dim=-1) @ values, keys, values
+""",
+            "divided by the root of D",
+        ),
+        Wrong(
+            """
+def attend_next(q, k, v, keys, values):
+    keys, values = torch.cat([keys, k]), torch.cat([values, v])
+    return (q @ keys.T / math.sqrt(q.size(-1))).softmax(dim=0) @ values, keys, values
+""",
+            "the wrong axis",
+        ),
     ],
 )
 def _attend_next(attempt: Any) -> None:
-    generator = torch.Generator().manual_seed(7)
+    generator = hidden(7)
     q, k, v = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
     scores = (q @ k.T / 2).masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), -math.inf)
     whole = scores.softmax(-1) @ v
@@ -242,9 +334,16 @@ def _attend_next(attempt: Any) -> None:
         came, new_keys, new_values = answer
         if at:
             without = (q[row] @ keys.T / 2).softmax(-1) @ values
+            scores_now = q[row] @ k[: at + 1].T
             refuse_known(
                 came,
                 [
+                    (scores_now.softmax(-1) @ v[: at + 1],
+                     "scores that were not divided by the root of D",
+                     "Lesson 04: what happens to the softmax of wide vectors?"),
+                    (v[: at + 1].sum(0, keepdim=True),
+                     "a softmax over the wrong axis: the weights are all 1",
+                     "One query: its weights over all keys must add up to 1."),
                     (without, "a token that does not see its own key", "First append."),
                     (v[row], "a token that sees itself only",
                      "What are the kept keys for?"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
@@ -14,12 +17,18 @@ from lessons.world.tape import Tape
 from minigpt import GPT, BPETokenizer, generate, generate_text
 
 TEMPERATURES = (0.0, 0.3, 0.6, 0.8, 1.0, 1.2, 1.5)
+CUTS: dict[str, dict[str, Any]] = {"top-p 0.9": {"top_p": 0.9}, "top-k 40": {"top_k": 40}}
+CUT_TEMPERATURES = (1.0, 1.5)  # at which the cuts are tried
 
 
 def couplets(
-    model: GPT, tokenizer: BPETokenizer, temperature: float, n: int, seed: int, top_p: float = 1.0
+    model: GPT, tokenizer: BPETokenizer, temperature: float, n: int, seed: int, **cut: Any
 ) -> dict[str, float]:
-    """`n` couplets on one subject after another: the share that is right, and that is different."""
+    """`n` couplets on one subject after another: what share is right, different, and both.
+
+    Different: no other of the n is the same text on the same subject. `cut`: top_p or top_k. Greedy
+    writes one couplet for each of the prompts, and there are fewer of these than n.
+    """
     module = FAMILIES["couplets"]
     items = module.items(Tape("lesson 07", seed), n, "free")
     end = tokenizer.end_id
@@ -34,12 +43,17 @@ def couplets(
             60,
             stop="\n\n",
             temperature=temperature,
-            top_p=top_p,
             generator=generator,
+            **cut,
         )
         right.append(bool(module.is_correct(item, output)))
         written.append((item.meta["subject"], output))
-    return {"right": sum(right) / n, "different": len({*written}) / n}
+    both = {text for text, ok in zip(written, right, strict=True) if ok}
+    return {
+        "right": sum(right) / n,
+        "different": len({*written}) / n,
+        "right_and_different": len(both) / n,
+    }
 
 
 def repeated(tokens: Sequence[int], n: int = 4) -> float:
@@ -48,28 +62,55 @@ def repeated(tokens: Sequence[int], n: int = 4) -> float:
     return 1 - len({*runs}) / len(runs) if runs else 0.0
 
 
+class _FirstKeyOnly(torch.nn.Module):
+    """Attention with is_causal=True, whatever the number of queries: the famous bug."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=mask is None)
+
+
+@contextmanager
+def forgetful(model: GPT) -> Iterator[None]:
+    """Within it, a query alone sees the first key only. (Models without shared keys.)"""
+    layers: list[Any] = [block.attn for block in model.h]
+    before = [layer.attend for layer in layers]
+    try:
+        for layer in layers:
+            layer.attend = _FirstKeyOnly()
+        yield
+    finally:
+        for layer, kept in zip(layers, before, strict=True):
+            layer.attend = kept
+
+
+@torch.inference_mode()
 def seconds_per_token(
-    model: GPT, lengths: Sequence[int], use_cache: bool, count: int = 8
+    model: GPT, lengths: Sequence[int], use_cache: bool, count: int = 9
 ) -> dict[int, float]:
-    """Seconds of one token more, after so many tokens, with or without the cache."""
+    """Seconds of one token more, after so many tokens, with or without the cache: the median."""
     found = {}
     generator = torch.Generator().manual_seed(0)
     for length in lengths:
         idx = torch.randint(model.config.vocab_size, (1, length), generator=generator)
-        generate(model, idx, 2, temperature=0, use_cache=use_cache)
+        cache = model.new_cache(1)
+        if use_cache:
+            model(idx, cache)
         times = []
-        for new in (1, 1 + count):
+        for _ in range(count):
             start = time.perf_counter()
-            generate(model, idx, new, temperature=0, use_cache=use_cache)
+            if use_cache:
+                model(idx[:, -1:], cache)
+            else:
+                model(idx)
             times.append(time.perf_counter() - start)
-        found[length] = max(times[1] - times[0], 1e-9) / count
+        found[length] = sorted(times)[count // 2]
     return found
 
 
 def repetition(
     model: GPT, tokenizer: BPETokenizer, prompts: Sequence[str], n_tokens: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Repeated runs of four tokens in what a model writes, by decoding."""
+    """Repeated runs of four tokens in what a model writes, up to its end token, by decoding."""
     settings: dict[str, dict[str, Any]] = {
         "greedy": {"temperature": 0.0},
         "temperature 0.8": {"temperature": 0.8},
@@ -82,8 +123,11 @@ def repetition(
         generator = torch.Generator().manual_seed(seed)
         for number, prompt in enumerate(prompts):
             ids = tokenizer.encode(prompt)
-            out = generate(model, torch.tensor([ids]), n_tokens, generator=generator, **setting)[
-                0, len(ids) :
-            ].tolist()
+            end = tokenizer.end_id
+            row = generate(
+                model, torch.tensor([ids]), n_tokens, generator=generator, eos_id=end, **setting
+            )[0]
+            out = row[len(ids) :].tolist()
+            out = out[: out.index(end)] if end in out else out
             rows.append({"decoding": name, "prompt": number, "repeated": repeated(out)})
     return rows

@@ -34,12 +34,16 @@ def bars(rows: Mapping[float, Sequence[float]], names: Sequence[str]) -> Figure:
 
 
 def trade_off(curve: Mapping[float, Mapping[str, Interval]]) -> Figure:
-    """Share of couplets that are right, and that are different, by temperature."""
+    """Share of couplets that are right, that are different, and that are both, by temperature."""
     fig, axes = plt.subplots()
     x = sorted(curve)
-    for name, color, marker in (("right", "blue", "o"), ("different", "orange", "s")):
+    styles = {
+        "right": ("blue", "o"), "different": ("orange", "s"), "right_and_different": ("green", "^"),
+    }  # fmt: skip
+    for name, (color, marker) in styles.items():
         mean, low, high = (np.array([curve[at][name][i] for at in x]) for i in range(3))
-        axes.plot(x, mean, marker=marker, color=COLORS[color], label=name)
+        label = name.replace("_", " ")
+        axes.plot(x, mean, marker=marker, color=COLORS[color], label=label)
         axes.fill_between(x, low.clip(0), high.clip(max=1), color=COLORS[color], alpha=0.2)
     axes.set(xlabel="temperature", ylabel="share of the couplets", ylim=(0, 1.02))
     axes.legend()

@@ -12,17 +12,30 @@ from minigpt.intervals import Interval, mean_interval
 RESULTS = Path(__file__).parent / "results"
 
 
-def by_temperature() -> dict[float, dict[str, Interval]]:
-    """Shares of couplets right and different by temperature: mean and interval over seeds."""
+SHARES = ("right", "different", "right_and_different")
+
+
+def by_temperature(cut: str = "") -> dict[float, dict[str, Interval]]:
+    """Shares of couplets (SHARES) by temperature: mean and interval over seeds.
+
+    `cut`: those written with the tail cut off, "top-p 0.9" or "top-k 40".
+    """
     found: dict[float, dict[str, list[float]]] = {}
     for row in read_csv(RESULTS / "couplets.csv"):
-        entry = found.setdefault(float(row["temperature"]), {"right": [], "different": []})
-        for name in entry:
-            entry[name].append(float(row[name]))
+        if row["cut"] == cut:
+            entry = found.setdefault(float(row["temperature"]), {name: [] for name in SHARES})
+            for name in entry:
+                entry[name].append(float(row[name]))
     return {
         temperature: {name: mean_interval(values) for name, values in entry.items()}
         for temperature, entry in sorted(found.items())
     }
+
+
+def best_temperature() -> float:
+    """The temperature with the most couplets that are right and different."""
+    curve = by_temperature()
+    return max(curve, key=lambda t: curve[t]["right_and_different"][0])
 
 
 def couplets(temperature: float, name: str) -> Interval:
@@ -37,7 +50,8 @@ def trade_off_finding() -> str:
     return (
         f"From temperature {first:g} to {last:g} the share of right couplets goes from "
         f"{curve[first]['right'][0]:.0%} to {curve[last]['right'][0]:.0%}, the share of different "
-        f"ones from {curve[first]['different'][0]:.0%} to {curve[last]['different'][0]:.0%}."
+        f"ones from {curve[first]['different'][0]:.0%} to {curve[last]['different'][0]:.0%}; most "
+        f"are both at temperature {best_temperature():g}."
     )
 
 

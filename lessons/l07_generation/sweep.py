@@ -50,11 +50,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     model, tokenizer = load("fernhollow")
     assert isinstance(tokenizer, BPETokenizer)
     rows = []
-    for temperature in experiment.TEMPERATURES:
+    settings: list[tuple[float, str]] = [(t, "") for t in experiment.TEMPERATURES]
+    settings += [(t, cut) for cut in experiment.CUTS for t in experiment.CUT_TEMPERATURES]
+    for temperature, cut in settings:
         for seed in SEEDS:
-            found = experiment.couplets(model, tokenizer, temperature, N, seed)
-            rows.append({"temperature": temperature, "seed": seed, "n": N, **found})
-        print(f"temperature {temperature}: {time.perf_counter() - start:.0f} s", flush=True)
+            found = experiment.couplets(
+                model, tokenizer, temperature, N, seed, **experiment.CUTS.get(cut, {})
+            )
+            rows.append({"temperature": temperature, "cut": cut, "seed": seed, "n": N, **found})
+        print(f"{temperature} {cut}: {time.perf_counter() - start:.0f} s", flush=True)
     write_csv(RESULTS / "couplets.csv", rows)
     smol, smol_tokenizer = load("smollm2-135m")
     assert isinstance(smol_tokenizer, BPETokenizer)
@@ -64,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     text = generate_text(smol, smol_tokenizer, PROMPTS[0], N_TOKENS, temperature=0)
     write_json(RESULTS / "sample.json", {"prompt": PROMPTS[0], "text": text})
-    origin = provenance("07", "python -m lessons sweep 07", time.perf_counter() - start, 1)
+    seconds = time.perf_counter() - start
+    origin = provenance("07", "python -m lessons sweep 07", seconds, 1, models=["fernhollow"])
     origin["model"] = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"
     write_json(RESULTS / "provenance.json", origin)

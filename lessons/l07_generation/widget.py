@@ -7,10 +7,12 @@ import html
 import ipywidgets
 import torch
 
+from lessons.slider import Slider
 from lessons.world.corpus import encode
 from minigpt import GPT, BPETokenizer
 
 SHOWN, LONGEST = 15, 200
+TOP_K = (1, 2, 5, 15, 50, 500)
 
 
 def next_token_view(model: GPT, tokenizer: BPETokenizer, text: str) -> ipywidgets.VBox:
@@ -22,13 +24,10 @@ def next_token_view(model: GPT, tokenizer: BPETokenizer, text: str) -> ipywidget
     line = ipywidgets.Textarea(
         value=text, description="Text", continuous_update=False, layout=wide, rows=2
     )
-    temperature = ipywidgets.FloatSlider(
-        value=1.0, min=0.0, max=2.0, step=0.1, description="Temperature", layout=wide
-    )
-    top_k = ipywidgets.IntSlider(value=SHOWN, min=1, max=50, description="Top-k", layout=wide)
-    top_p = ipywidgets.FloatSlider(
-        value=1.0, min=0.05, max=1.0, step=0.05, description="Top-p", layout=wide
-    )
+    temperature = Slider([n / 10 for n in range(21)], 1.0, "Temperature")
+    all_of_them = tokenizer.vocab_size
+    top_k = Slider([*TOP_K, ("off", all_of_them)], all_of_them, "Top-k")
+    top_p = Slider([n / 20 for n in range(1, 21)], 1.0, "Top-p")
     view = ipywidgets.HTML()
     state: dict[str, torch.Tensor | None] = {"logits": None}
 
@@ -57,9 +56,11 @@ def next_token_view(model: GPT, tokenizer: BPETokenizer, text: str) -> ipywidget
         else:
             probability = (logits / temperature.value).softmax(-1)
         ordered, order = probability.sort(descending=True)
-        keep = ordered.cumsum(-1) - ordered < top_p.value
-        keep[top_k.value :] = False
-        kept = torch.where(keep, ordered, 0.0)
+        cut = ordered.clone()  # first top-k, then top-p of what is left, as sample_next does it
+        cut[top_k.value :] = 0
+        cut = cut / cut.sum()
+        keep = (cut > 0) & ((cut.cumsum(-1) - cut < top_p.value) | (top_p.value >= 1))
+        kept = torch.where(keep, cut, 0.0)
         kept = kept / kept.sum()
         rows = []
         for token, before, after in zip(

@@ -1,0 +1,78 @@
+"""What the reader believes of each claim, in a file of the reader's own beside the notebook."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import ipywidgets
+
+from lessons.claims import read_rules
+from lessons.course import read_course
+from minigpt.files import write_text
+
+FILE = Path("my_beliefs.json")  # in the notebook's folder; git does not see it
+WORDS = ("", "holds", "partly", "fails", "open")  # "": no opinion yet
+
+
+def read(path: Path = FILE) -> dict[str, str]:
+    """Claim → the reader's word; empty if there is no file.
+
+    Raises ValueError for a file that holds something else, with what to do.
+    """
+    if not path.is_file():
+        return {}
+    remedy = f"delete {path.name}, or mend it: it holds one word of {WORDS[1:]} for each claim"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} cannot be read ({error}): {remedy}") from None
+    if not isinstance(found, dict) or not {*map(str, found.values())} <= {*WORDS}:
+        raise ValueError(f"{path.name} holds something else: {remedy}")
+    return {name: word for name, word in found.items() if word}
+
+
+def keep(beliefs: Mapping[str, str], path: Path = FILE) -> None:
+    """Write beliefs, with those of other claims kept as they are.
+
+    Raises ValueError for a claim that the course does not have, and for another word.
+    """
+    claims = read_rules()
+    for name, word in beliefs.items():
+        if name not in claims:
+            raise ValueError(f"no claim {name!r}; there are {', '.join(claims)}")
+        if word not in WORDS:
+            raise ValueError(f"{name}: {word!r} came, allowed are {', '.join(WORDS[1:])}")
+    merged = {name: word for name, word in {**read(path), **beliefs}.items() if word}
+    write_text(path, json.dumps(merged, indent=2) + "\n")
+
+
+def form(path: Path = FILE) -> ipywidgets.VBox:
+    """One row for each claim of the course: its lesson, and a choice that is kept at once."""
+    claims, before = read_rules(), read(path)
+    said = ipywidgets.HTML()
+    rows = []
+    for lesson in read_course():
+        for name in lesson.claims:
+            claim = claims[name]
+            if claim.lesson != lesson.no:
+                continue
+            label = ipywidgets.HTML(f"{lesson.no} · {html.escape(claim.claim)}")
+            label.layout.width = "38em"
+            choice = ipywidgets.Dropdown(
+                options=WORDS, value=before.get(name, ""), layout=ipywidgets.Layout(width="7em"),
+                tooltip=f"Your word for: {claim.claim}",
+            )  # fmt: skip
+
+            def kept(change: dict[str, str], name: str = name) -> None:
+                try:
+                    keep({name: change["new"]}, path)
+                    said.value = f"kept in {html.escape(path.name)}"
+                except (OSError, ValueError) as error:
+                    said.value = f"not kept: {html.escape(str(error))}"
+
+            choice.observe(kept, names="value")
+            rows.append(ipywidgets.HBox([choice, label]))
+    return ipywidgets.VBox([*rows, said])

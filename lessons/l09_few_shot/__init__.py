@@ -1,0 +1,1 @@
+"""Lesson 09: zero-shot and few-shot prompting."""

@@ -1,0 +1,61 @@
+"""The view of lesson 09: choose task, examples and labels; see prompt, answer and chances."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets
+
+from lessons import evaluate
+from lessons.l09_few_shot import shots
+from lessons.slider import Slider
+from lessons.world.corpus import encode
+from minigpt import GPT, BPETokenizer, score_choices
+from minigpt.tokenizer import END
+
+
+def shot_view(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
+    """Sliders and lists that work by mouse and keyboard; every text is shown as text.
+
+    Below the prompt: what the model writes, and how probable it finds the right answer, and what
+    the examples' own rule says where that is another one.
+    """
+    wide = ipywidgets.Layout(width="36em")
+    kind = ipywidgets.Dropdown(options=shots.KINDS, description="Task", layout=wide)
+    k = Slider(shots.SHOTS, 4, "Examples")
+    mode = ipywidgets.Dropdown(options=shots.MODES, description="Labels", layout=wide)
+    number = Slider(range(1, 21), 1, "Prompt")
+    view = ipywidgets.HTML()
+
+    def draw(_: object = None) -> None:
+        item = shots.items(kind.value, k.value, mode.value, 1, number.value)[0]
+        (output,) = evaluate.answers(model, tokenizer, [item])
+        meant = {"right": item.answer, "by the examples": item.meta["shown"]}
+        names = {name: answer for name, answer in meant.items() if answer}
+        if len({*names.values()}) == 1:
+            names = {"right": item.answer}
+        context = [tokenizer.special_tokens[END], *encode(tokenizer, item.prompt)]
+        texts = [*dict.fromkeys([*names.values(), output or " "])]
+        scores = dict(zip(texts, _logprobs(model, tokenizer, context, texts), strict=True))
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(answer.strip())}</code></td>"
+            f"<td>log p = {scores[answer]:.2f}</td></tr>"
+            for name, answer in names.items()
+        )
+        verdict = "right" if output.strip() == item.answer.strip() else "not right"
+        view.value = (
+            f'<pre style="white-space:pre-wrap;font-size:14px">{html.escape(item.prompt)}'
+            f"<b>{html.escape(output)}</b></pre><p>{verdict}</p><table>{rows}</table>"
+        )
+
+    for control in (kind, k, mode, number):
+        control.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([kind, k, mode, number, view])
+
+
+def _logprobs(
+    model: GPT, tokenizer: BPETokenizer, context: list[int], texts: list[str]
+) -> list[float]:
+    both = texts if len(texts) > 1 else [*texts, " "]
+    return score_choices(model, tokenizer, context, both, end=" ;")[: len(texts)]

@@ -1,0 +1,235 @@
+"""400 questions for SmolLM2 whose answers can be checked: three bands of obscurity, and nothing.
+
+100 each: well known, known, obscure, and about countries, elements and books that do not exist.
+Bands are by the author's judgement, made before any run: what a schoolchild, a reader of newspapers
+and a specialist would know.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from minigpt import GPT, BPETokenizer, generate
+from minigpt.chat import Turn, chat_ids
+from minigpt.evaluate import token_losses
+
+NAME = "smollm2-135m"
+ABOUT = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"
+BANDS = ("well known", "known", "obscure", "invented")
+ASKED = {
+    "capital": "What is the capital of {}? Answer with the name only.",
+    "symbol": "What is the chemical symbol of {}? Answer with the symbol only.",
+    "author": "Who wrote {}? Answer with the name only.",
+}
+_CAPITALS = """
+France/Paris;Germany/Berlin;Italy/Rome;Spain/Madrid;Japan/Tokyo;China/Beijing;Russia/Moscow;
+Egypt/Cairo;Greece/Athens;Portugal/Lisbon;Austria/Vienna;Ireland/Dublin;Poland/Warsaw;
+Sweden/Stockholm;Norway/Oslo;Denmark/Copenhagen;Finland/Helsinki;Hungary/Budapest;
+Belgium/Brussels;Canada/Ottawa;Mexico/Mexico City;Cuba/Havana;Argentina/Buenos Aires;Peru/Lima;
+India/New Delhi,Delhi;Thailand/Bangkok;Turkey/Ankara;Iran/Tehran;Iraq/Baghdad;Kenya/Nairobi;
+Australia/Canberra;Chile/Santiago;Vietnam/Hanoi;the United Kingdom/London
+|
+Romania/Bucharest;Bulgaria/Sofia;Serbia/Belgrade;Croatia/Zagreb;Slovakia/Bratislava;
+Slovenia/Ljubljana;Estonia/Tallinn;Latvia/Riga;Lithuania/Vilnius;Iceland/Reykjavik;
+Ukraine/Kyiv,Kiev;Belarus/Minsk;Albania/Tirana;Morocco/Rabat;Tunisia/Tunis;Ethiopia/Addis Ababa;
+Ghana/Accra;Senegal/Dakar;Uganda/Kampala;Zimbabwe/Harare;Nepal/Kathmandu;Mongolia/Ulaanbaatar;
+the Philippines/Manila;Indonesia/Jakarta;Malaysia/Kuala Lumpur;Venezuela/Caracas;Colombia/Bogota;
+Ecuador/Quito;Uruguay/Montevideo;Jamaica/Kingston;Lebanon/Beirut;Jordan/Amman;Syria/Damascus;
+Libya/Tripoli
+|
+Bhutan/Thimphu;Laos/Vientiane;Kyrgyzstan/Bishkek;Tajikistan/Dushanbe;Turkmenistan/Ashgabat;
+Uzbekistan/Tashkent;Moldova/Chisinau;Burkina Faso/Ouagadougou;Mali/Bamako;Niger/Niamey;
+Chad/N'Djamena;Gabon/Libreville;Malawi/Lilongwe;Zambia/Lusaka;Botswana/Gaborone;Namibia/Windhoek;
+Lesotho/Maseru;Mauritania/Nouakchott;Togo/Lome;Benin/Porto-Novo;the Gambia/Banjul;
+Liberia/Monrovia;Eritrea/Asmara;Rwanda/Kigali;Madagascar/Antananarivo;Paraguay/Asuncion;
+Suriname/Paramaribo;Guyana/Georgetown;Belize/Belmopan;Honduras/Tegucigalpa;Fiji/Suva;
+Vanuatu/Port Vila;Tonga/Nuku'alofa;Angola/Luanda
+|
+Belvonia;Tarquesh;Ostmaria;Melundi;Karvania;Drusland;Pelluria;Sombari;Vintoria;Halmesia;Quorland;
+Nambuko;Estravia;Lurania;Zembala;Orvania;Tilmark;Brandovia;Cassaria;Ghelland;Iskara;Morvenia;
+Palumbia;Ruthmark;Selvana;Thornia;Ulmeria;Varkhan;Welmar;Xandria;Yelmenia;Zorland;Arvelonia;
+Dalmeria
+"""
+_SYMBOLS = """
+hydrogen/H;helium/He;carbon/C;nitrogen/N;oxygen/O;sodium/Na;iron/Fe;gold/Au;silver/Ag;copper/Cu;
+lead/Pb;zinc/Zn;tin/Sn;mercury/Hg;calcium/Ca;potassium/K;magnesium/Mg;aluminum/Al;silicon/Si;
+sulfur/S;chlorine/Cl;phosphorus/P;neon/Ne;nickel/Ni;iodine/I;uranium/U;lithium/Li;fluorine/F;
+argon/Ar;cobalt/Co;chromium/Cr;platinum/Pt;titanium/Ti
+|
+boron/B;manganese/Mn;bromine/Br;krypton/Kr;barium/Ba;tungsten/W;radium/Ra;radon/Rn;xenon/Xe;
+arsenic/As;bismuth/Bi;cadmium/Cd;cesium/Cs;gallium/Ga;germanium/Ge;indium/In;iridium/Ir;
+molybdenum/Mo;osmium/Os;palladium/Pd;plutonium/Pu;rubidium/Rb;selenium/Se;strontium/Sr;
+thorium/Th;vanadium/V;yttrium/Y;zirconium/Zr;antimony/Sb;beryllium/Be;polonium/Po;scandium/Sc;
+thallium/Tl
+|
+actinium/Ac;americium/Am;astatine/At;berkelium/Bk;bohrium/Bh;californium/Cf;cerium/Ce;curium/Cm;
+dubnium/Db;dysprosium/Dy;einsteinium/Es;erbium/Er;europium/Eu;fermium/Fm;francium/Fr;
+gadolinium/Gd;hafnium/Hf;hassium/Hs;holmium/Ho;lanthanum/La;lawrencium/Lr;lutetium/Lu;
+meitnerium/Mt;mendelevium/Md;neodymium/Nd;neptunium/Np;niobium/Nb;nobelium/No;praseodymium/Pr;
+promethium/Pm;protactinium/Pa;rhenium/Re;ytterbium/Yb
+|
+dorvium;castrium;velonium;marsium;trellorium;obrium;pandium;quillium;rostrium;sollium;tarvium;
+umbrium;vexium;wellium;yorkium;zellium;ardium;bellidrium;corrium;drossium;elfium;farrium;
+glastium;harvium;ilmium;jorium;kelvium;lustrium;mordium;nestium;ostrium;pyrrium;rillium
+"""
+_AUTHORS = """
+Hamlet/Shakespeare;Romeo and Juliet/Shakespeare;Macbeth/Shakespeare;Pride and Prejudice/Austen;
+Emma/Austen;Oliver Twist/Dickens;Great Expectations/Dickens;A Tale of Two Cities/Dickens;
+War and Peace/Tolstoy;Anna Karenina/Tolstoy;Crime and Punishment/Dostoevsky,Dostoyevsky;
+The Odyssey/Homer;The Iliad/Homer;Don Quixote/Cervantes;Frankenstein/Shelley;Dracula/Stoker;
+Moby-Dick/Melville;The Adventures of Tom Sawyer/Twain;Jane Eyre/Charlotte Bronte;
+Wuthering Heights/Emily Bronte;Alice's Adventures in Wonderland/Carroll;
+Treasure Island/Stevenson;The Time Machine/Wells;The War of the Worlds/Wells;Les Miserables/Hugo;
+The Divine Comedy/Dante;Faust/Goethe;Robinson Crusoe/Defoe;Gulliver's Travels/Swift;
+On the Origin of Species/Darwin;Nineteen Eighty-Four/Orwell;The Hobbit/Tolkien;
+The Great Gatsby/Fitzgerald
+|
+The Trial/Kafka;The Stranger/Camus;Ulysses/Joyce;Mrs Dalloway/Woolf;Madame Bovary/Flaubert;
+The Red and the Black/Stendhal;Candide/Voltaire;The Prince/Machiavelli;Middlemarch/Eliot;
+Vanity Fair/Thackeray;The Scarlet Letter/Hawthorne;Walden/Thoreau;Little Women/Alcott;
+The Call of the Wild/London;The Jungle Book/Kipling;Heart of Darkness/Conrad;
+The Brothers Karamazov/Dostoevsky,Dostoyevsky;Fathers and Sons/Turgenev;
+The Cherry Orchard/Chekhov;A Doll's House/Ibsen;Pygmalion/Shaw;
+The Importance of Being Earnest/Wilde;Paradise Lost/Milton;The Canterbury Tales/Chaucer;
+The Aeneid/Virgil;The Republic/Plato;Metamorphoses/Ovid;The Decameron/Boccaccio;
+The Magic Mountain/Mann;Steppenwolf/Hesse;The Tin Drum/Grass;Brave New World/Huxley;
+The Grapes of Wrath/Steinbeck
+|
+The Good Soldier Svejk/Hasek;Zeno's Conscience/Svevo;The Man Without Qualities/Musil;
+Effi Briest/Fontane;Oblomov/Goncharov;A Hero of Our Time/Lermontov;Dead Souls/Gogol;
+The Betrothed (1827)/Manzoni;The Leopard (1958)/Lampedusa;Pan Tadeusz/Mickiewicz;
+Quo Vadis/Sienkiewicz;Pharaoh/Prus;Growth of the Soil/Hamsun;Kristin Lavransdatter/Undset;
+The Lusiads/Camoes;The Maias/Queiroz,Queiros;Dom Casmurro/Machado,Assis;Pedro Paramo/Rulfo;
+The Invention of Morel/Bioy,Casares;Hopscotch/Cortazar;Kokoro/Soseki;Snow Country/Kawabata;
+The Makioka Sisters/Tanizaki;The Tale of Genji/Murasaki;Max Havelaar/Multatuli;
+The Radetzky March/Roth;The Death of Virgil/Broch;Jakob von Gunten/Walser;
+Simplicius Simplicissimus/Grimmelshausen;Therese Raquin/Zola;The Castle of Otranto/Walpole;
+Evelina/Burney;Cranford/Gaskell
+|
+The Ninth Lantern of Harrow;A Winter for the Cartographer;Seven Doors to Almery;
+The Salt Clerk's Ledger Year;Our Lady of the Quarries;The Beekeeper's Treaty;
+A Manual of Forgotten Tides;The Glass Steppe of Orm;Children of the Iron Orchard;
+The Ferryman's Arithmetic;Midsummer at Kolvar;The Last Umbrella Maker;An Inventory of Bridges;
+The Marsh Sonatas;Letters to a Cold Harbour;The Tailor of Ombria;Nine Sparrows and a Judge;
+The Weight of Copper Rain;The Unmarried Lighthouse;Silence in Vellmar;The Potter's Second Oath;
+Ashes over Brindle;The Clock at Saint Orsola;The Honest Smuggler of Pell;Three Winters in Tarn;
+The Apothecary's Atlas;The Velvet Quarantine;A Short History of Fog Street;
+The River Below the Ministry;Hours of the Paper King;The Widow's Telescope;
+Gardens of the Third Sun;The Orchard Mutiny
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, what it is about, its band, and the answer ("" where there is none)."""
+
+    kind: str
+    band: str
+    about: str
+    answer: str
+
+    @property
+    def text(self) -> str:
+        return ASKED[self.kind].format(self.about)
+
+
+def all_questions() -> list[Question]:
+    """All 400, by band."""
+    found = []
+    for kind, text in (("capital", _CAPITALS), ("symbol", _SYMBOLS), ("author", _AUTHORS)):
+        for band, part in zip(BANDS, text.split("|"), strict=True):
+            for entry in " ".join(part.split()).split(";"):
+                about, _, answer = entry.strip().partition("/")
+                found.append(Question(kind, band, about, answer))
+    return sorted(found, key=lambda question: BANDS.index(question.band))
+
+
+_DECLINES = re.compile(
+    r"\b(i|we) (really )?(do not|don't|cannot|can't|could not|couldn't|was not able)\b"
+    r"|\b(i'm|i am) (not|unable|unsure|sorry)\b|\bunknown\b|\bfictional\b|\bnot (sure|aware)\b"
+    r"|\b(does not|doesn't|do not|don't) (exist|have an?)\b"
+    r"|\bno (known|record|information|such|official|country|element|book)\b"
+    r"|\bis not an? (real|recogni[sz]ed|known)?\b|\bnot (real|recogni[sz]ed)\b",
+    re.IGNORECASE,
+)
+
+
+def plain(text: str) -> str:
+    """Small letters without accents or apostrophes, to compare names by."""
+    apart = unicodedata.normalize("NFKD", text.lower())
+    return "".join(c for c in apart if c.isascii() and c != "'")
+
+
+def is_right(question: Question, output: str) -> bool:
+    """Whether the output's first line gives the answer, in whole words.
+
+    Names count in any of their spellings (see the lists: commas). A symbol, which may be a word of
+    English, has to be all of the line, or to follow "is".
+    """
+    line = output.strip().split("\n")[0]
+    if not question.answer:
+        return False
+    if question.kind == "symbol":
+        said = re.search(r"(?:^|\bis\W+)([A-Z][a-z]?)\W*$", line.strip())
+        return said is not None and said[1] == question.answer
+    words = plain(line)
+    return any(
+        re.search(rf"\b{re.escape(plain(name))}\b", words) for name in question.answer.split(",")
+    )
+
+
+def declines(output: str) -> bool:
+    """Whether the output says that it does not know, or that there is no such thing."""
+    return _DECLINES.search(output) is not None
+
+
+def reply(
+    model: GPT, tokenizer: BPETokenizer, turns: Sequence[Turn], new: int
+) -> tuple[str, float]:
+    """The greedy answer to a conversation, up to `new` tokens, and its probability per token.
+
+    That is a geometric mean, the end included: per token, for answers are of very different
+    lengths, and a product would measure these.
+    """
+    ids = chat_ids(tokenizer, turns)
+    stop = tokenizer.special_tokens["<|im_end|>"]
+    written = generate(model, torch.tensor([ids]), new, temperature=0, eos_id=stop)[0].tolist()
+    said = written[len(ids) :]
+    said = said[: said.index(stop) + 1] if stop in said else said
+    nats = token_losses(model, torch.tensor(ids + said))[len(ids) - 1 :]
+    text = tokenizer.decode([token for token in said if token != stop])
+    return text, math.exp(-float(nats.double().mean()))
+
+
+def ask(
+    model: GPT, tokenizer: BPETokenizer, question: Question, new: int = 40
+) -> tuple[str, float]:
+    """SmolLM2's greedy answer to a question, and its probability per token."""
+    return reply(model, tokenizer, [{"role": "user", "content": question.text}], new)
+
+
+def record(model: GPT, tokenizer: BPETokenizer, some: Sequence[Question]) -> list[dict[str, Any]]:
+    """A row for each question: output, confidence, right, and whether it states anything."""
+    rows = []
+    for question in some:
+        output, confidence = ask(model, tokenizer, question)
+        rows.append(
+            {
+                "band": question.band,
+                "kind": question.kind,
+                "about": question.about,
+                "answer": question.answer,
+                "output": output.strip().split("\n")[0],
+                "confidence": confidence,
+                "right": int(is_right(question, output)),
+                "stated": int(not declines(output)),
+            }
+        )
+    return rows
