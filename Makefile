@@ -19,7 +19,7 @@ WORKERS ?= 2
 THREADS ?= 1
 
 LAB := lab,real
-ALL := $(LAB),dev
+ALL := $(LAB),dev,browser,site
 INPUTS := pyproject.toml setup.py constraints.txt
 
 # An environment holds absolute paths and leans on the Python it was made with. If the folder was
@@ -42,6 +42,7 @@ help:
 	@echo
 	@echo "Settings:    PYTHON=python3.12   which Python makes the environment (3.11 or newer)"
 	@echo "             PIP_ARGS=...        passed to pip, for example for an index of your own"
+	@echo "             PRESENT=1           make lab: larger type, exercises folded (presenter/)"
 	@echo "             LAB_ARGS=...        passed to JupyterLab, for example --no-browser"
 	@echo "             TEST_ARGS=...       passed to pytest, for example -k tokenizer"
 	@echo "             BENCH_ARGS=...      passed to the benchmarks, for example step_time"
@@ -76,9 +77,17 @@ $(VENV)/.ready-test: $(INPUTS) $(STALE)
 
 # The address holds the lesson, so it opens from the browser that starts and from the printed link;
 # the whole clone can be browsed. Git-Bash must not take that address for a path.
+# Each kernel first runs lessons/startup.py, which explains what a missing name means.
+lab: export PYTHONSTARTUP ?= $(CURDIR)/lessons/startup.py
 lab: $(VENV)/.ready-lab
+ifdef PRESENT
+	@"$(PY)" -m lessons present > /dev/null && cd presenter && lesson="$$(ls *.ipynb | head -n 1)" && \
+	JUPYTERLAB_SETTINGS_DIR=settings MSYS_NO_PATHCONV=1 \
+	"$(abspath $(PY))" -m jupyterlab --LabApp.default_url="/lab/tree/$$lesson" $(LAB_ARGS)
+else
 	@lesson="$$("$(PY)" -m lessons first)" && MSYS_NO_PATHCONV=1 \
 	"$(PY)" -m jupyterlab --LabApp.default_url="/lab/tree/$$lesson" $(LAB_ARGS)
+endif
 
 # One thread a process: two busy processes with two threads each slow one another down.
 PYTEST := OMP_NUM_THREADS=$(THREADS) "$(PY)" -m pytest -n $(WORKERS)

@@ -67,19 +67,27 @@ def expect_close(
 
 
 def refuse_known(
-    came: object, mistakes: Iterable[tuple[torch.Tensor, str, str]], expected: str
+    came: object,
+    mistakes: Iterable[tuple[torch.Tensor, str, str]],
+    expected: str,
+    right: torch.Tensor | None = None,
 ) -> None:
     """Raise NotRight if `came` is one of the mistakes: (its value, what it is, what to think of).
 
-    Other answers pass: check them afterwards.
+    Other answers pass: check them afterwards. A mistake that happens to equal `right` is none.
     """
     if isinstance(came, int | float):
         came = torch.tensor(float(came))
     if not isinstance(came, torch.Tensor):
         return
+
+    def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+        if one.shape != other.shape:
+            return False
+        return torch.allclose(one.detach().double(), other.detach().double(), atol=1e-6)
+
     for value, what, think in mistakes:
-        same = came.shape == value.shape
-        if same and torch.allclose(came.detach().double(), value.double(), atol=1e-6):
+        if same(came, value) and (right is None or not same(right, value)):
             raise NotRight(expected=expected, came=what, think=think)
 
 

@@ -15,6 +15,12 @@ MODULES = {
     "pretrain": "train one of the course's own models; again, to resume",
     "evaluate": "score a model on every family of Fernhollow",
     "card": "write a model's card from its records",
+    "solutions": "write the notebooks with their solutions in",
+    "assignments": "write the exercises as assignments for nbgrader",
+    "grade": "check a folder of students' notebooks into a table",
+    "present": "write copies to present from: larger type, exercises folded",
+    "site": "write the course as static pages with a search",
+    "slides": "write the slides of the lessons, one HTML file each",
 }
 
 

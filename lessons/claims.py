@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lessons.course import ROOT, Lesson, read_course
+from lessons.models import digest
 
 Verdict = Literal["holds", "partly", "fails", "open", "not yet measured"]
 Figures = dict[str, list[float]]
@@ -257,11 +258,26 @@ def read_figures(lesson: Lesson | str, root: Path = ROOT) -> dict[str, Figures]:
     return recorded
 
 
+def _other_models(lesson: Lesson) -> list[str]:
+    """One sentence for each record of a course model whose weights are now others."""
+    problems = []
+    for file in sorted(lesson.results.glob("provenance*.json")):
+        origin = json.loads(file.read_text(encoding="utf-8"))
+        for name, sha256 in origin.get("models", {}).items():
+            if sha256 != digest(name):
+                problems.append(
+                    f"lesson {lesson.no}: {file.name} tells of another {name} than the one that is "
+                    f"shipped; run: {origin['command']}"
+                )
+    return problems
+
+
 def stale_results(root: Path = ROOT) -> list[str]:
-    """One sentence for each recorded claim that was not measured under its present rule."""
+    """One sentence for each record not measured under its present rule, or not on its model."""
     problems = []
     rules = read_rules(root)
     for lesson in read_course(root):
+        problems += _other_models(lesson)
         recorded = read_figures(lesson)
         if not recorded:
             continue

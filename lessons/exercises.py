@@ -14,14 +14,20 @@ and its notebook calls `exercises.check("double", double)`. The attempt has the 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
 import io
 import linecache
+import os
+import re
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
+
+import torch
 
 from lessons.answers import NotRight, describe, expect, expect_close, one_line, refuse_known
 from lessons.timelimit import TimeLimitReached, call_within
@@ -37,10 +43,13 @@ __all__ = [
     "exercise",
     "expect",
     "expect_close",
+    "graded",
+    "hidden",
     "load_attempt",
     "outcome",
     "refuse_known",
     "registered",
+    "solution",
 ]
 
 Status = Literal["right", "not right", "not attempted"]
@@ -81,6 +90,9 @@ class Outcome:
 
 
 _EXERCISES: dict[str, Exercise] = {}
+GRADE_SEED = "MINIGPT_GRADE_SEED"
+TRIES = 2  # that are not right, before the solution can be seen
+_TRIED: Counter[str] = Counter()
 
 
 def exercise(
@@ -115,16 +127,68 @@ def registered(module: str) -> list[Exercise]:
     return [entry for entry in _EXERCISES.values() if entry.module == module]
 
 
+def graded(seed: int) -> int:
+    """The seed of a check's hidden inputs: `seed`, or one mixed with what the grader keeps secret.
+
+    That is the number in the environment's MINIGPT_GRADE_SEED (`python -m lessons grade --seed`),
+    so that answers learnt by heart from this public file do not pass where it counts. Raises
+    ValueError if it is no whole number.
+    """
+    secret = os.environ.get(GRADE_SEED, "")
+    if not secret:
+        return seed
+    if not secret.isdecimal():
+        raise ValueError(f"{GRADE_SEED}={secret!r}: choose a whole number, or leave it unset")
+    digest = hashlib.sha256(f"{secret} {seed}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def hidden(seed: int) -> torch.Generator:
+    """A generator for hidden inputs; see `graded`."""
+    return torch.Generator().manual_seed(graded(seed))
+
+
 def check(name: str, attempt: object) -> None:
-    """Print how far `attempt` is on exercise `name`: right, not right yet, or not attempted yet."""
-    print(outcome(name, attempt).message)
+    """Print how far `attempt` is on exercise `name`: right, not right yet, or not attempted yet.
+
+    After TRIES attempts that are not right it says how to see a solution.
+    """
+    found = outcome(name, attempt)
+    print(found.message)
+    if found.status == "not right":
+        _TRIED[name] += 1
+        if _TRIED[name] >= TRIES:
+            print(f'  stuck?    from lessons.exercises import solution; solution("{name}")')
+
+
+def solution(name: str) -> None:
+    """Print the solution of an exercise, once it was tried often enough in this session.
+
+    Raises ValueError for an unknown exercise.
+    """
+    entry = _entry(name)
+    if (left := TRIES - _TRIED[name]) > 0:
+        print(f"… {name}: try it first; the solution opens after {left} more attempt(s)")
+        return
+    from lessons.course import find_lesson, read_course
+    from lessons.source import solutions
+
+    lesson = find_lesson(entry.module.split(".")[-2], read_course())
+    for source in lesson.sources:
+        for code in solutions(source):
+            if re.search(rf"^(def|class) {name}\b", code, flags=re.MULTILINE):
+                print(code)
+
+
+def _entry(name: str) -> Exercise:
+    if name not in _EXERCISES:
+        raise ValueError(f"no exercise is called {name!r}; there are: {', '.join(_EXERCISES)}")
+    return _EXERCISES[name]
 
 
 def outcome(name: str, attempt: object) -> Outcome:
     """What `check` would print, with its status. Raises ValueError for an unknown exercise only."""
-    if name not in _EXERCISES:
-        raise ValueError(f"no exercise is called {name!r}; there are: {', '.join(_EXERCISES)}")
-    entry = _EXERCISES[name]
+    entry = _entry(name)
     if attempt is ... or attempt is None:
         return _not_attempted(entry)
     guarded = Attempt(entry, attempt) if callable(attempt) else attempt

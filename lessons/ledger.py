@@ -1,4 +1,4 @@
-"""The ledger of claims: claims.toml and the README's two tables, computed from recorded figures."""
+"""The ledger of claims: claims.toml, the README's two tables and the syllabus's graph, computed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,12 @@ def render(root: Path = ROOT) -> dict[Path, str]:
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     text = _between(text, "lessons", lessons_table(root))
     text = _between(text, "ledger", ledger_table(claims))
-    return {root / "lessons" / "claims.toml": claims_toml(claims), readme: text}
+    files = {root / "lessons" / "claims.toml": claims_toml(claims), readme: text}
+    syllabus = root / "docs" / "syllabus.md"
+    if syllabus.is_file():
+        plan = syllabus.read_text(encoding="utf-8")
+        files[syllabus] = _between(plan, "graph", prerequisites(root), syllabus.name)
+    return files
 
 
 def update(root: Path = ROOT) -> list[Path]:
@@ -145,13 +150,22 @@ def _decisive(entry: VerdictTable) -> list[Condition]:
     ]
 
 
-def _between(text: str, name: str, content: str) -> str:
+def prerequisites(root: Path = ROOT) -> str:
+    """A graph of what each lesson needs, for GitHub's Mermaid, and the same as a list in words."""
+    arrows, lines = [], []
+    for lesson in read_course(root):
+        arrows.append(f'  L{lesson.no}["{lesson.no} {lesson.title}"]')
+        arrows += [f"  L{need} --> L{lesson.no}" for need in lesson.prerequisites]
+        needs = ", ".join(lesson.prerequisites) or "nothing"
+        lines.append(f"- {lesson.no} {lesson.title}: {needs}")
+    return "\n".join(["```mermaid", "graph TD", *arrows, "```", "", "In words:", "", *lines])
+
+
+def _between(text: str, name: str, content: str, file: str = "README.md") -> str:
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", flags=re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise ValueError(
-            f"README.md needs exactly one {begin} … {end}; put it where the table goes"
-        )
+        raise ValueError(f"{file} needs exactly one {begin} … {end}; put it where the text goes")
     return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", text)
 
 

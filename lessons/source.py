@@ -52,6 +52,11 @@ def solved_notebook(source: Source) -> NotebookNode:
     return _notebook(_unmark(_read(source)))
 
 
+def marked_notebook(source: Source) -> NotebookNode:
+    """The same notebook, not run, with the solutions between their markers: for nbgrader."""
+    return _notebook(_read(source))
+
+
 def solutions(source: Source) -> list[str]:
     """The code of every exercise cell with its solution, in order."""
     cells = solved_notebook(source).cells

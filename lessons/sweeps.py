@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from lessons.claims import read_rules
 from lessons.course import ROOT, find_lesson, read_course
+from lessons.models import digest
 from minigpt.files import write_text
 
 
@@ -69,14 +71,34 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def parts_named(
+    lesson_no: str, parts: Iterable[str], about: str | None, argv: Sequence[str] | None
+) -> list[str]:
+    """The parts of a sweep that the command line names, or all. Raises ValueError for others."""
+    known = [*parts]
+    parser = argparse.ArgumentParser(prog=f"python -m lessons sweep {lesson_no}", description=about)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(known)}; all if none is named")
+    named: list[str] = parser.parse_args(argv).parts
+    if unknown := sorted({*named} - {*known}):
+        raise ValueError(f"no parts {unknown}; there are {', '.join(known)}")
+    return named or known
+
+
 def provenance(
-    lesson_no: str, command: str, seconds: float, threads: int, root: Path = ROOT
+    lesson_no: str,
+    command: str,
+    seconds: float,
+    threads: int,
+    root: Path = ROOT,
+    *,
+    models: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Where a lesson's results came from; write it beside them as provenance.json.
 
     `lesson_no` is "06", `command` what anyone types to repeat it, `seconds` the wall time of the
-    sweep, `threads` the threads each process used. Holds versions, processor, date (UTC) and the
-    hash of each of the lesson's rules. Raises ValueError for an unknown lesson.
+    sweep, `threads` the threads each process used, `models` the course's own models that were
+    asked. Holds versions, processor, date (UTC), the hash of each of the lesson's rules and of each
+    model's weights. Raises ValueError for an unknown lesson.
     """
     lesson = find_lesson(lesson_no, read_course(root))
     versions = {"python": platform.python_version()}
@@ -94,4 +116,5 @@ def provenance(
         "versions": versions,
         "cpu": cpu_name(),
         "rules": {claim.id: claim.sha256 for claim in rules if claim.lesson == lesson.no},
+        "models": {name: digest(name) for name in models},
     }

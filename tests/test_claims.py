@@ -205,6 +205,20 @@ def test_a_comment_in_the_rules_changes_nothing(root):
     assert stale_results(root) == []
 
 
+def test_results_on_another_model_are_refused(root):
+    record(root)
+    file = root / "lessons" / "l01_sample" / "results" / "provenance_part.json"
+    said = sweeps.provenance(
+        "01", "python -m lessons sweep 01 part", 1.0, 1, root, models=["fernhollow-small"]
+    )
+    sweeps.write_json(file, said)
+    assert stale_results(root) == []
+    sweeps.write_json(file, said | {"models": {"fernhollow-small": "0" * 64}})
+    (problem,) = stale_results(root)
+    assert "provenance_part.json tells of another fernhollow-small" in problem
+    assert "run: python -m lessons sweep 01 part" in problem
+
+
 def test_results_without_provenance_or_of_another_lesson_are_refused(root):
     record(root)
     results = root / "lessons" / "l01_sample" / "results"

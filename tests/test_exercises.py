@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections import Counter
 
 import pytest
 import torch
@@ -197,6 +198,25 @@ def test_values_are_described_short():
     assert len(describe(list(range(10_000)))) < 200
 
 
+def test_a_solution_opens_after_two_attempts(capsys, monkeypatch):
+    monkeypatch.setattr(exercises, "_TRIED", Counter())
+    exercises.check("hold_out", ...)
+    exercises.solution("hold_out")
+    assert "after 2 more attempt(s)" in capsys.readouterr().out
+    exercises.check("hold_out", lambda documents, fraction, seed: 1)
+    assert "stuck?" not in capsys.readouterr().out
+    exercises.check("hold_out", lambda documents, fraction, seed: 2)
+    assert 'stuck?    from lessons.exercises import solution; solution("hold_out")' in (
+        capsys.readouterr().out
+    )
+    exercises.solution("hold_out")
+    shown = capsys.readouterr().out
+    assert shown.count("def hold_out(") == 1
+    assert said(exercises._EXERCISES["hold_out"], shown).status == "right"
+    with pytest.raises(ValueError, match="no exercise is called 'hold_on'"):
+        exercises.solution("hold_on")
+
+
 # Every exercise of every lesson: the solution passes, the stub waits, known mistakes get hints.
 
 
@@ -237,6 +257,34 @@ def test_solutions_pass_stubs_wait_and_wrong_answers_get_their_own_hint(lesson):
         stubs = attempts(entries, cells)
         for name, code in attempts(entries, solutions(source)).items():
             triple(next(entry for entry in entries if entry.name == name), code, stubs[name])
+
+
+@pytest.mark.parametrize("secret", ["1", "20261"])
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_other_hidden_inputs_tell_right_from_wrong_too(lesson, secret, monkeypatch):
+    monkeypatch.setenv(exercises.GRADE_SEED, secret)
+    entries = registered(lesson)
+    cells = [code for source in lesson.sources for code in solutions(source)]
+    for name, code in attempts(entries, cells).items():
+        entry = next(entry for entry in entries if entry.name == name)
+        right = outcome(name, load_attempt(entry, code))
+        assert right.status == "right", right.message
+        for wrong in entry.wrong:
+            assert outcome(name, load_attempt(entry, wrong.code)).status == "not right", wrong.code
+
+
+def test_hidden_inputs_follow_the_graders_secret(monkeypatch):
+    assert exercises.graded(6) == 6
+    plain = torch.rand(3, generator=exercises.hidden(6))
+    assert torch.equal(plain, torch.rand(3, generator=torch.Generator().manual_seed(6)))
+    monkeypatch.setenv(exercises.GRADE_SEED, "77")
+    secret = exercises.graded(6)
+    assert secret != 6
+    assert exercises.graded(7) != secret == exercises.graded(6)
+    assert not torch.equal(plain, torch.rand(3, generator=exercises.hidden(6)))
+    monkeypatch.setenv(exercises.GRADE_SEED, "seven")
+    with pytest.raises(ValueError, match="MINIGPT_GRADE_SEED='seven': choose a whole number"):
+        exercises.graded(6)
 
 
 def triple(entry, solution, stub):

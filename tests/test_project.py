@@ -231,7 +231,8 @@ def test_editable_install_offers_both_packages(source, tmp_path):
         announced = wheel.read(entry).decode()
     assert set(mapping) == {"minigpt", "lessons"}
     assert Path(mapping["lessons"]) == source / "lessons"
-    assert "fernhollow-small = lessons.models:fernhollow_small" in announced
+    for name in ("fernhollow", "fernhollow-small", "fernhollow-twin"):
+        assert f"{name} = lessons.models:{name.replace('-', '_')}\n" in announced
 
 
 def test_version_has_one_value():
@@ -374,7 +375,7 @@ def clone(tmp_path: Path) -> Clone:
 
 
 INSTALL_LAB = "-m pip install -c constraints.txt -e .[lab,real]"
-INSTALL_ALL = "-m pip install -c constraints.txt -e .[lab,real,dev]"
+INSTALL_ALL = "-m pip install -c constraints.txt -e .[lab,real,dev,browser,site]"
 
 
 def test_make_lab_sets_up_once_and_opens_the_first_lesson(clone):
@@ -490,6 +491,15 @@ def test_workflow_runs_make_test_everywhere():
     assert oldest == lower.version
     assert Version(newest) > Version(oldest)
     assert any(step.get("run", "").startswith("make test ") for step in job["steps"])
+
+
+def test_workflow_publishes_what_the_command_builds():
+    job = workflow("site.yml")["jobs"]["site"]
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[-1] == "python -m lessons site"
+    assert '-e ".[lab,real,site]"' in runs[0]
+    (upload,) = [step for step in job["steps"] if "upload-pages" in step.get("uses", "")]
+    assert upload["with"]["path"] == "site"
 
 
 def test_scheduled_workflow_covers_the_settings():

@@ -1,0 +1,198 @@
+"""The course as a site of static pages, with a search: python -m lessons site.
+
+Made of the stored notebooks, the README and docs/ by MkDocs (Material, mkdocs-jupyter; the extra
+`site`). The pages fetch nothing: serve the folder with any web server, or open site/index.html.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lessons.course import ROOT, read_course
+from lessons.sweeps import write_json
+from minigpt.files import write_text
+
+FOLDER = ROOT / "site"
+PAGES = {
+    "README.md": ("index.md", "Start"),
+    "docs/syllabus.md": ("syllabus.md", "Syllabus"),
+    "docs/classroom.md": ("classroom.md", "Classroom"),
+    "docs/concept_test.md": ("concept_test.md", "Concept test"),
+    "benchmarks/results/README.md": ("speed.md", "Speed"),
+    "CONTRIBUTING.md": ("contributing.md", "Contributing"),
+}
+"""Files of the clone that become pages: their place in the site, and their name in its menu."""
+
+CONFIG: dict[str, Any] = {
+    "site_name": "minigpt",
+    "site_url": "",
+    "use_directory_urls": False,
+    "theme": {
+        "name": "material",
+        "font": False,
+        "features": [
+            "navigation.footer",
+            "navigation.top",
+            "search.highlight",
+            "content.code.copy",
+        ],
+        "palette": [{"scheme": "default", "primary": "blue grey"}],
+    },
+    "plugins": [
+        "search",
+        "offline",
+        {
+            "mkdocs-jupyter": {
+                "execute": False,
+                "include_requirejs": False,
+                "ignore_h1_titles": True,
+            }
+        },
+    ],
+    "markdown_extensions": ["tables", "toc", "md_in_html", "pymdownx.superfences"],
+    "validation": {"links": {"not_found": "warn", "anchors": "warn"}},
+}
+
+
+def sources() -> dict[str, str]:
+    """Files of the clone that are pages or pictures of the site, by their place in the clone."""
+    found = {path: place for path, (place, _) in PAGES.items() if (ROOT / path).is_file()}
+    for lesson in read_course():
+        for source in lesson.sources:
+            if source.notebook.is_file():
+                found[f"notebooks/{source.notebook.name}"] = f"lessons/{source.notebook.name}"
+    for folder in ("docs", "benchmarks/results"):
+        for picture in sorted((ROOT / folder).glob("*.png")):
+            found[f"{folder}/{picture.name}"] = f"pictures/{picture.name}"
+    return found
+
+
+def page(text: str, path: str, places: dict[str, str]) -> str:
+    """A Markdown file of the clone as a page: links lead to pages, other files are named only.
+
+    Comments and diagrams that a script from elsewhere would have to draw are left out.
+    """
+    text = re.sub(r"^<!--.*?-->\n|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^```mermaid\n.*?^```\n", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = text.replace("<details>", '<details markdown="1">')
+    here = Path(places[path]).parent
+
+    def link(match: re.Match[str]) -> str:
+        mark, label, target = match.groups()
+        if re.match(r"[a-z]+:|#", target):
+            return match[0]
+        file, _, anchor = target.partition("#")
+        wanted = _normal(Path(path).parent / file)
+        if wanted not in places:
+            return f"{label} (`{wanted}`)" if not mark else label
+        relative = _relative(Path(places[wanted]), here)
+        return f"{mark}[{label}]({relative}{'#' + anchor if anchor else ''})"
+
+    return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", link, text)
+
+
+def _normal(path: Path) -> str:
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _relative(target: Path, start: Path) -> str:
+    return "/".join([*[".."] * len(start.parts), *target.parts])
+
+
+def write_sources(folder: Path) -> Path:
+    """The site's sources and its configuration in `folder`; returns the configuration's path."""
+    places = sources()
+    for path, place in places.items():
+        target = folder / "pages" / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith(".md"):
+            text = (ROOT / path).read_text(encoding="utf-8")
+            write_text(target, page(text, path, places))
+        else:
+            shutil.copy(ROOT / path, target)
+    menu: list[Any] = [{"Start": "index.md"}]
+    menu.append(
+        {
+            "Lessons": [
+                {_title(name): place}
+                for name, place in places.items()
+                if name.startswith("notebooks/")
+            ]
+        }
+    )
+    menu += [
+        {title: place}
+        for path, (place, title) in PAGES.items()
+        if path in places and place != "index.md"
+    ]
+    config = folder / "mkdocs.yml"  # JSON is YAML
+    write_json(config, CONFIG | {"docs_dir": "pages", "nav": menu})
+    return config
+
+
+def _title(notebook: str) -> str:
+    """ "06b Pretraining, deeper" of notebooks/06b_pretraining_deeper.ipynb."""
+    number, _, rest = Path(notebook).stem.partition("_")
+    words = rest.removesuffix("_deeper").replace("_", " ").capitalize()
+    return f"{number} {words}{', deeper' if rest.endswith('_deeper') else ''}"
+
+
+def build(out: Path) -> None:
+    """Write the site to `out`. Raises ValueError if MkDocs is not there or finds a broken link."""
+    if importlib.util.find_spec("mkdocs") is None:
+        raise ValueError(
+            "MkDocs is not installed -> run: pip install -c constraints.txt -e .[site]"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        config = write_sources(Path(folder))
+        made = Path(folder) / "site"
+        arguments = ["--strict", "--quiet", "--config-file", str(config), "--site-dir", str(made)]
+        command = [sys.executable, "-m", "mkdocs", "build", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"MkDocs refused:\n{done.stdout}{done.stderr}")
+        _fetch_nothing(made)
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(made, out)
+
+
+SHIM = Path(__file__).parent / "vendor" / "iframe-worker" / "index.js"
+ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
+
+
+def _fetch_nothing(site: Path) -> None:
+    """Give the pages their own copy of the one script that the theme takes from elsewhere.
+
+    It lets the search run in pages that are opened as files.
+    """
+    shutil.copy(SHIM, site / "assets" / "iframe-worker.js")
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        depth = len(path.relative_to(site).parts) - 1
+        write_text(path, text.replace(ELSEWHERE, "../" * depth + "assets/iframe-worker.js"))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the site."""
+    parser = argparse.ArgumentParser(prog="python -m lessons site", description=__doc__)
+    parser.add_argument("--out", type=Path, default=FOLDER, help="the folder it is written to")
+    args = parser.parse_args(arguments)
+    build(args.out)
+    pages = len(list(args.out.rglob("*.html")))
+    print(f"wrote {args.out}: {pages} pages")
+    return 0

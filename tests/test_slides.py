@@ -1,0 +1,194 @@
+"""Slides: what fits on one, where text is cut, what the notes hold, and that nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+import pytest
+
+from lessons import slides
+from lessons.course import choose, read_course
+from lessons.slides import Block, Slide
+
+GUIDE = """# Guide
+
+## 50 minutes
+
+| minutes | what |
+| --- | --- |
+| 0-5 | Predict |
+
+## Live
+
+Type "x".
+
+## Misconceptions
+
+- None.
+
+## Solutions and grading
+
+1. `one`: half for the slice.
+2. `two`: all or nothing.
+
+## What may go wrong
+
+Everything.
+"""
+
+
+def markdown(text, kind="-"):
+    return nbformat.v4.new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}})
+
+
+def code(text, *outputs, kind="-"):
+    cell = nbformat.v4.new_code_cell(text, metadata={"slideshow": {"slide_type": kind}})
+    cell.outputs = [nbformat.from_dict(output) for output in outputs]
+    return cell
+
+
+def made(*cells, guide=""):
+    start = [markdown("# 01 · Title\n\nPromise."), code("import math")]
+    return slides.slides(nbformat.v4.new_notebook(cells=[*start, *cells]), guide)
+
+
+def printed(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def html_of(found):
+    return "".join(block.html for slide in found for block in slide.blocks)
+
+
+def test_headings_begin_slides_and_imports_are_left_out():
+    found = made(
+        markdown("## Predict\n\nHow many?"), code("x = 1"), markdown("### Exercise 1\n\nDo.")
+    )
+    assert [(slide.heading, slide.first) for slide in found] == [
+        ("01 · Title", True), ("Predict", True), ("Exercise 1", False),
+    ]  # fmt: skip
+    assert "import" not in html_of(found)
+    assert "How many?" in html_of(found[1:2])
+
+
+def test_what_does_not_fit_goes_on_below():
+    prose = "\n\n".join(f"Paragraph {n}. " + "word " * 40 for n in range(12))
+    found = made(markdown("## Long\n\n" + prose))
+    long = [slide for slide in found if slide.heading == "Long"]
+    assert len(long) > 2
+    assert [slide.first for slide in long] == [True, *[False] * (len(long) - 1)]
+    assert all(slide.height <= slides.ROOM for slide in long)
+    numbers = re.findall(r"Paragraph (\d+)", html_of(long))
+    assert numbers == [str(n) for n in range(12)]
+
+
+def test_code_is_cut_at_blank_lines_and_none_is_lost():
+    lines = [f"a{n} = {n}" for n in range(11)] + ["", *[f"b{n} = {n}" for n in range(8)]]
+    first, second = slides.cut(lines, 15)
+    assert (first, second) == (lines[:11], lines[12:])
+    assert slides.cut(["x"] * 40, 15) == [["x"] * 15, ["x"] * 15, ["x"] * 10]
+    shown = [re.sub(r"<[^>]+>", "", block.html) for block in slides.code_blocks("\n".join(lines))]
+    assert "\n".join(shown).split() == "\n".join(lines).split()
+
+
+def test_output_is_shown_as_text_and_wrapped():
+    hostile = "</pre><script>alert(1)</script>"
+    found = made(markdown("## Out"), code("print()", printed(hostile + "\n" + "z" * 250)))
+    assert "<script>" not in html_of(found)
+    assert "&lt;script&gt;" in html_of(found)
+    assert max(map(len, re.findall(r"z+", html_of(found)))) <= 106
+    page = slides.deck("a </title><script>", found)
+    assert "a </title><script>" not in page
+
+
+def test_long_outputs_and_tables_go_over_several_slides():
+    found = made(markdown("## Out"), code("print()", printed("\n".join(map(str, range(60))))))
+    assert all(slide.height <= slides.ROOM for slide in found)
+    table = "| a | b |\n| --- | --- |\n" + "".join(f"| {n} | row |\n" for n in range(40))
+    pieces = list(slides.markdown_blocks(table))
+    assert len(pieces) > 1
+    assert all("<th>a</th>" in piece.html for piece in pieces)
+    assert sum(piece.html.count("<td>row</td>") for piece in pieces) == 40
+
+
+def test_lists_keep_their_numbers():
+    blocks = list(slides.markdown_blocks("3. three\n4. four\n\n- dot"))
+    assert [block.html[:14] for block in blocks[:2]] == ['<ol start="3">', '<ol start="4">']
+    assert blocks[2].html.startswith("<ul>")
+    assert blocks[2].html.endswith("</ul>")
+
+
+def test_slide_types_of_the_source():
+    found = made(
+        markdown("## One"), code("hidden = 1", kind="skip"), markdown("say this", "notes"),
+        code("later = 1", kind="fragment"), markdown("on its own", "subslide"),
+    )  # fmt: skip
+    one = [slide for slide in found if slide.heading == "One"]
+    assert "hidden" not in html_of(one)
+    assert "say this" in "".join(one[0].notes)
+    assert one[0].blocks[0].fragment
+    assert "on its own" in html_of(one[1:])
+    assert 'class="fragment"' in slides.deck("t", found)
+
+
+def test_notes_come_from_the_guide():
+    found = made(
+        markdown("## Experiment\n\nx"), markdown("### Exercise 2\n\nx"),
+        markdown("## What went wrong on purpose\n\nx"), guide=GUIDE,
+    )  # fmt: skip
+    title, experiment, exercise, wrong = ("".join(slide.notes) for slide in found)
+    assert "0-5" in title
+    assert "Everything." in title
+    assert "Type &quot;x&quot;." in experiment
+    assert "all or nothing" in exercise
+    assert "half for" not in exercise
+    assert "None." in wrong
+
+
+def test_pictures_keep_their_alt_text_and_their_shape():
+    built = next(lesson for lesson in read_course() if lesson.notebook.is_file())
+    notebook = nbformat.read(built.notebook, as_version=4)
+    found = slides.slides(notebook, (built.folder / "guide.md").read_text())
+    images = re.findall(r"<img [^>]*?src=", html_of(found))
+    assert images
+    for image in images:
+        assert len(re.search(r'alt="([^"]*)"', image)[1]) >= 20
+        wide, high = (int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height"))
+        assert 300 < wide <= slides.WIDTH
+        assert high <= slides.ROOM
+
+
+@pytest.mark.parametrize(
+    "lesson", [one for one in read_course() if one.exists], ids=lambda one: one.no
+)
+def test_every_lessons_deck(lesson, tmp_path):
+    for source in lesson.sources:
+        path = slides.write(source, tmp_path)
+        page = path.read_text(encoding="utf-8")
+        assert "BEGIN SOLUTION" not in page
+        assert not re.search(r'(?:src|<link[^>]*href)="?https?:', page), "something is fetched"
+        notebook = nbformat.read(source.notebook, as_version=4)
+        guide = (lesson.folder / "guide.md").read_text(encoding="utf-8")
+        found = slides.slides(notebook, guide)
+        full = [slide.heading for slide in found if slide.height > slides.ROOM]
+        assert not full, "blocks higher than a slide: split their cells"
+        for piece in re.findall(r'<pre class="code">(.*?)</pre>', page, flags=re.DOTALL):
+            assert piece.count("\n") < slides.CODE_LINES
+        assert all(slide.notes for slide in found if re.match(r"Exercise \d", slide.heading))
+
+
+def test_a_notebook_out_of_step_is_refused(tmp_path, monkeypatch):
+    (source, *_) = choose(["06"])[0].sources
+    monkeypatch.setattr(
+        slides, "problems", lambda lesson: [f"{source.notebook.name}: old -> run: x"]
+    )
+    with pytest.raises(ValueError, match="old -> run: x"):
+        slides.write(source, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slide_with_one_block_too_many():
+    found = [Slide("a", True, [Block("x", slides.ROOM)])]
+    slides._add(found, [Block("y", 10)], fragment=False)
+    assert [slide.height for slide in found] == [slides.ROOM, 10]
