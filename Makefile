@@ -97,7 +97,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.
 # Both steps run even if the first one fails.
 test: $(VENV)/.ready-test
 	@status=0; \
-	$(PYTEST) $(TEST_ARGS) tests || status=$$?; \
+	$(PYTEST) --dist loadgroup $(TEST_ARGS) tests || status=$$?; \
 	$(PYTEST) $(NBVAL) notebooks || status=$$?; \
 	exit $$status
 
