@@ -163,7 +163,7 @@ def build(out: Path) -> None:
         made = Path(folder) / "site"
         arguments = ["--strict", "--quiet", "--config-file", str(config), "--site-dir", str(made)]
         command = [sys.executable, "-m", "mkdocs", "build", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         if done.returncode:
             raise ValueError(f"MkDocs refused:\n{done.stdout}{done.stderr}")
         _fetch_nothing(made)
