@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import posixpath
 import re
 import shutil
 import subprocess
@@ -84,34 +85,20 @@ def page(text: str, path: str, places: dict[str, str]) -> str:
     text = re.sub(r"^<!--.*?-->\n|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^```mermaid\n.*?^```\n", "", text, flags=re.DOTALL | re.MULTILINE)
     text = text.replace("<details>", '<details markdown="1">')
-    here = Path(places[path]).parent
+    here = posixpath.dirname(places[path]) or "."
 
     def link(match: re.Match[str]) -> str:
         mark, label, target = match.groups()
         if re.match(r"[a-z]+:|#", target):
             return match[0]
         file, _, anchor = target.partition("#")
-        wanted = _normal(Path(path).parent / file)
+        wanted = posixpath.normpath(posixpath.join(posixpath.dirname(path), file))
         if wanted not in places:
             return f"{label} (`{wanted}`)" if not mark else label
-        relative = _relative(Path(places[wanted]), here)
+        relative = posixpath.relpath(places[wanted], here)
         return f"{mark}[{label}]({relative}{'#' + anchor if anchor else ''})"
 
     return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", link, text)
-
-
-def _normal(path: Path) -> str:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _relative(target: Path, start: Path) -> str:
-    return "/".join([*[".."] * len(start.parts), *target.parts])
 
 
 def write_sources(folder: Path) -> Path:
