@@ -7,7 +7,7 @@ import torch
 from small_models import CONFIGS, random_model
 
 from lessons.l04_self_attention import bank, moved, recall, widget
-from lessons.l04_self_attention.recall import Task
+from lessons.l04_self_attention.recall import Recipe, Task
 from minigpt import BPETokenizer
 from minigpt.data import IGNORE
 
@@ -59,18 +59,49 @@ def test_the_gates_begin_by_keeping():
         assert zero.shape[1] == len(keep)
 
 
-def test_a_run_repeats_and_learns():
-    task = Task(1, 0)
-    runs = [recall.run("GRU", task, seed, 1e-2, 150) for seed in (1, 1, 2)]
-    assert runs[0]["accuracy"] == runs[1]["accuracy"]
-    assert runs[0]["loss"] == runs[1]["loss"] != runs[2]["loss"]
-    assert runs[0]["accuracy"] > 3 * recall.CHANCE
-    untrained = recall.accuracy(recall.make("GRU", task.length, 1), task)
-    assert untrained < 2 * recall.CHANCE
+def test_the_task_grows_for_all_alike():
+    def sizes(vary, done, what):
+        generator = torch.Generator().manual_seed(3)
+        return [getattr(recall.drawn(vary, done, generator), what) for _ in range(200)]
+
+    assert {*sizes("gap", 0.2, "gap")} == {4}
+    assert {*sizes("pairs", 0.2, "n_pairs")} == {2}
+    assert 4 < max(sizes("gap", 0.45, "gap")) <= 32 < 200 < max(sizes("gap", 0.7, "gap")) <= 256
+    assert 24 < max(sizes("pairs", 1, "n_pairs")) <= 32
+    assert {*sizes("gap", 1, "n_pairs")} == {4}
+    assert {*sizes("nothing", 1, "gap")} == {4}
+    with pytest.raises(ValueError, match="vary='noise'"):
+        recall.drawn("noise", 0, torch.Generator())
+
+
+def test_every_weight_is_trained_once_by_muon_or_adamw():
+    for kind in recall.KINDS:
+        model = recall.make(kind, 40, 0)
+        for recipe, n in ((Recipe("AdamW", 1e-2), 1), (Recipe("Muon", 2e-2), 2)):
+            optimizers = recipe.make(model)
+            assert len(optimizers) == n
+            held = [id(w) for o in optimizers for group in o.param_groups for w in group["params"]]
+            assert sorted(held) == sorted(map(id, model.parameters()))
+    assert str(Recipe("Muon", 2e-2)) == "Muon 0.02"
+
+
+@pytest.mark.timeout(300)
+def test_a_run_repeats_and_attention_learns():
+    runs = [
+        recall.run("attention", "nothing", seed, Recipe("Muon", 2e-2), 60, [recall.LIVE])
+        for seed in (1, 1)
+    ]
+    [[pairs, gap, right]] = runs[0]["right"]
+    assert (pairs, gap) == (4, 4)
+    assert runs[0]["right"] == runs[1]["right"]
+    assert runs[0]["loss"] == runs[1]["loss"]
+    assert right > 0.9 > 2 * recall.most_frequent(4)
+    untrained = recall.accuracy(recall.make("GRU", recall.LIVE.length, 1), recall.LIVE)
+    assert untrained < 2.5 * recall.CHANCE
 
 
 def test_tokens_in_letters():
-    assert recall.text(torch.tensor([0, 63, 64, 79, 80, 95])) == "k0 k63 v0 v15 · ·"
+    assert recall.text(torch.tensor([0, 31, 32, 47, 48, 63])) == "k0 k31 v0 v15 · ·"
 
 
 # --- sentences ----------------------------------------------------------------------------------

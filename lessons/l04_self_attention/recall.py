@@ -7,8 +7,9 @@ value belongs to which key, and no answer stands in the input, where it could be
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,17 @@ from torch import Tensor, nn
 
 from minigpt import GPT, GPTConfig
 from minigpt.data import IGNORE
+from minigpt.optim import Muon
 
-N_KEYS, N_VALUES, N_NOISE = 64, 16, 16
+N_KEYS, N_VALUES, N_NOISE = 32, 16, 16
 VOCAB = N_KEYS + N_VALUES + N_NOISE
 WIDTH = 64
+BESIDE_MUON = 3e-3  # the rate of AdamW for what Muon does not train
 CHANCE = 1 / N_VALUES
+TOKENS = 6_000  # of a step: as many sequences as fit
+SHORTEST, LONGEST = 4, 256  # tokens of noise
+FEWEST, MOST = 2, 32  # pairs
+AT_START, GROWN = 0.3, 0.6  # of the training: the task is its easiest until, its hardest from here
 KINDS = ("attention", "LSTM", "GRU")
 
 
@@ -84,11 +91,11 @@ class Recurrent(nn.Module):
         return self.head(self.cell(self.embed(idx))[0])
 
 
-HIDDEN = {"LSTM": 123, "GRU": 144}  # so that all three have about as many parameters
+HIDDEN = {"LSTM": 124, "GRU": 146}  # so that all three have about as many parameters
 
 
 def make(kind: str, length: int, seed: int) -> nn.Module:
-    """A model of a kind, drawn by `seed`: "attention" (two layers of two heads), "LSTM", "GRU"."""
+    """A model of a kind, drawn by `seed`: "attention" (two layers of one head), "LSTM", "GRU"."""
     torch.manual_seed(seed)
     if kind in HIDDEN:
         return Recurrent(kind, HIDDEN[kind], length)
@@ -96,38 +103,90 @@ def make(kind: str, length: int, seed: int) -> nn.Module:
         raise ValueError(f"kind={kind!r}: choose one of {KINDS}")
     return GPT(
         GPTConfig(
-            vocab_size=VOCAB, block_size=length, n_layer=2, n_head=2, n_embd=WIDTH,
-            norm="rmsnorm", position="rope", bias=False, tie_head=False,
+            vocab_size=VOCAB, block_size=length, n_layer=2, n_head=1, n_embd=WIDTH,
+            norm="rmsnorm", position="rope", qk_norm=True, bias=False, tie_head=False,
         )
     )  # fmt: skip
 
 
+LIVE, LIVE_STEPS = Task(4, SHORTEST), 80  # the small run that the notebook repeats
+LONGEST_TASK = {"gap": Task(4, LONGEST), "pairs": Task(MOST, 16), "nothing": LIVE}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An optimizer and its rate: what is tuned for each kind of model."""
+
+    optimizer: str  # "AdamW", or "Muon": for the matrices between embedding and head, AdamW beside
+    rate: float  # of AdamW, or of Muon
+
+    def __str__(self) -> str:
+        return f"{self.optimizer} {self.rate:g}"
+
+    def make(self, model: nn.Module) -> list[torch.optim.Optimizer]:
+        """The optimizers for all weights of a model."""
+        inside = [
+            weight
+            for name, weight in model.named_parameters()
+            if weight.dim() == 2 and name.split(".")[0] in ("h", "cell")
+        ]
+        hidden = inside if self.optimizer == "Muon" else []
+        taken = {id(weight) for weight in hidden}
+        rest = [weight for weight in model.parameters() if id(weight) not in taken]
+        rate = BESIDE_MUON if hidden else self.rate
+        adamw = torch.optim.AdamW(rest, lr=rate, weight_decay=0.01)
+        return [adamw, Muon(hidden, self.rate)] if hidden else [adamw]
+
+
+def drawn(vary: str, done: float, generator: torch.Generator) -> Task:
+    """A task for training, when a share `done` of the steps is over.
+
+    vary="gap": 4 pairs, and noise from 4 to at most 256 tokens. vary="pairs": 2 to at most 32 pairs
+    and 16 tokens of noise. The task begins at its easiest, and its upper end grows: a model that
+    meets the hardest first may learn nothing for thousands of steps, whatever it could hold.
+    vary="nothing": 4 pairs and 4 tokens throughout. Raises ValueError for another `vary`.
+    """
+    if vary == "nothing":
+        return LIVE
+    if vary not in LONGEST_TASK:
+        raise ValueError(f"vary={vary!r}: choose one of {sorted(LONGEST_TASK)}")
+    low, high = (SHORTEST, LONGEST) if vary == "gap" else (FEWEST, MOST)
+    grown = min(1.0, max(0.0, done - AT_START) / (GROWN - AT_START))
+    octaves = grown * math.log2(high / low) * float(torch.rand((), generator=generator))
+    size = round(low * 2**octaves)
+    return Task(4, size) if vary == "gap" else Task(size, 16)
+
+
 def train(
     kind: str,
-    task: Task,
+    vary: str,
     seed: int,
-    rate: float,
+    recipe: Recipe,
     steps: int,
     *,
-    batch_size: int = 32,
     on_step: Callable[[int, float], None] | None = None,
 ) -> nn.Module:
-    """A model trained with AdamW; the rate rises over 50 steps and falls to zero."""
-    model = make(kind, task.length, seed)
+    """A model trained on tasks of growing size; its rate rises over 50 steps and falls to zero."""
+    model = make(kind, LONGEST_TASK[vary].length, seed)
     generator = torch.Generator().manual_seed(1_000_000 + seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
-    shape = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 50, 2 * (1 - step / steps))
-    )
+    optimizers = recipe.make(model)
+    shapes = [
+        torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1.0, (step + 1) / 50, 2 * (1 - step / steps))
+        )
+        for optimizer in optimizers
+    ]
     model.train()
     for step in range(steps):
-        x, y = batch(task, batch_size, generator)
+        task = drawn(vary, step / steps, generator)
+        x, y = batch(task, TOKENS // task.length, generator)
         loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten(), ignore_index=IGNORE)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        shape.step()
+        for optimizer, shape in zip(optimizers, shapes, strict=True):
+            optimizer.step()
+            shape.step()
         if on_step is not None:
             on_step(step + 1, loss.item())
     return model.eval()
@@ -141,25 +200,23 @@ def accuracy(model: nn.Module, task: Task, n: int = 250, seed: int = 7) -> float
     return float(right[y != IGNORE].float().mean())
 
 
-def run(kind: str, task: Task, seed: int, rate: float, steps: int) -> dict[str, Any]:
-    """One run, ready to be recorded."""
+def run(
+    kind: str, vary: str, seed: int, recipe: Recipe, steps: int, tasks: Sequence[Task]
+) -> dict[str, Any]:
+    """One run, ready to be recorded: the share right at each task, and the last losses."""
     start = time.perf_counter()
     losses: list[float] = []
-    model = train(kind, task, seed, rate, steps, on_step=lambda _, loss: losses.append(loss))
+    model = train(kind, vary, seed, recipe, steps, on_step=lambda _, loss: losses.append(loss))
     return {
         "kind": kind,
-        "pairs": task.n_pairs,
-        "gap": task.gap,
+        "vary": vary,
         "seed": seed,
-        "rate": rate,
+        "recipe": str(recipe),
         "steps": steps,
-        "accuracy": accuracy(model, task),
         "loss": sum(losses[-20:]) / len(losses[-20:]),
+        "right": [[task.n_pairs, task.gap, accuracy(model, task)] for task in tasks],
         "seconds": time.perf_counter() - start,
     }
-
-
-LIVE, LIVE_STEPS = Task(4, 4), 400  # the run that the notebook repeats
 
 
 def text(ids: Tensor) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from lessons.l04_self_attention import recall
 from lessons.l04_self_attention.recall import most_frequent
 from lessons.sweeps import read_csv, read_json
 from minigpt.intervals import Interval, mean_interval
@@ -18,12 +19,12 @@ def rows(name: str) -> list[dict[str, str]]:
     return read_csv(RESULTS / f"{name}.csv")
 
 
-def _curves(column: str, fixed: str, value: int) -> dict[str, dict[int, Interval]]:
+def _curves(vary: str, column: str, table: str = "recall") -> dict[str, dict[int, Interval]]:
     found: dict[str, dict[int, list[float]]] = {}
-    for row in rows("recall"):
-        if int(row[fixed]) == value:
+    for row in rows(table):
+        if row["vary"] == vary:
             curve = found.setdefault(row["kind"], {})
-            curve.setdefault(int(row[column]), []).append(float(row["accuracy"]))
+            curve.setdefault(int(row[column]), []).append(float(row["right"]))
     return {
         kind: {x: mean_interval(curve[x]) for x in sorted(curve)} for kind, curve in found.items()
     }
@@ -31,25 +32,23 @@ def _curves(column: str, fixed: str, value: int) -> dict[str, dict[int, Interval
 
 def by_gap() -> dict[str, dict[int, Interval]]:
     """Share of right answers of each kind by tokens of noise, 4 pairs: mean and interval."""
-    return _curves("gap", "pairs", 4)
+    return _curves("gap", "gap")
 
 
 def by_pairs() -> dict[str, dict[int, Interval]]:
     """Share of right answers of each kind by pairs, 16 tokens of noise: mean and interval."""
-    return _curves("pairs", "gap", 16)
+    return _curves("pairs", "pairs")
 
 
-def live(kind: str) -> Interval:
+def live(kind: str, seed: int = 0) -> float:
     """Share of right answers of the small run that the notebook repeats."""
-    return mean_interval([float(r["accuracy"]) for r in rows("live") if r["kind"] == kind])
+    found = (row for row in rows("live") if (row["kind"], row["seed"]) == (kind, str(seed)))
+    return float(next(found)["right"])
 
 
-def longer() -> dict[str, Interval]:
-    """Share of right answers at the largest distance after three times the steps."""
-    found: dict[str, list[float]] = {}
-    for row in rows("longer"):
-        found.setdefault(row["kind"], []).append(float(row["accuracy"]))
-    return {kind: mean_interval(values) for kind, values in found.items()}
+def longer() -> dict[str, dict[int, Interval]]:
+    """Share of right answers of LSTM and GRU by tokens of noise, after three times the steps."""
+    return _curves("gap", "gap", "longer")
 
 
 def provenance() -> dict[str, Any]:
@@ -57,9 +56,10 @@ def provenance() -> dict[str, Any]:
     return read_json(RESULTS / "provenance.json")
 
 
-def rate(kind: str) -> float:
-    """The learning rate that was chosen for a kind of model."""
-    return float(provenance()["rates"][kind])
+def recipe(kind: str) -> recall.Recipe:
+    """The optimizer and rate that were chosen for a kind of model."""
+    optimizer, rate = provenance()["recipes"][kind].split()
+    return recall.Recipe(optimizer, float(rate))
 
 
 def bank() -> dict[str, Any]:

@@ -19,22 +19,27 @@ from typing import Any
 import torch
 
 from lessons.l04_self_attention import bank, moved, recall
-from lessons.l04_self_attention.recall import KINDS, Task
+from lessons.l04_self_attention.recall import KINDS, Recipe, Task
 from lessons.sweeps import provenance, read_json, write_csv, write_json
 from minigpt import BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = RESULTS / "parts"
 SEEDS = range(10, 15)
-TUNING_SEED, TUNED_AT = 5, (Task(4, 16), Task(4, 256))
-RATES = (1e-3, 3e-3, 1e-2)
+TUNING_SEED = 5
+RECIPES = tuple(
+    Recipe(*each) for each in (("AdamW", 3e-3), ("AdamW", 1e-2), ("Muon", 1e-2), ("Muon", 2e-2))
+)
 STEPS = 1_500
-LONGER = 3  # times the steps, for the recurrent models at the largest distance: is it time?
+LONGER = 3  # times the steps, for the recurrent models: is it time that they lack?
 FEWER = SEEDS[:3]  # seeds of what decides nothing
 GAPS = (4, 16, 64, 128, 256)
-PAIRS = (2, 8, 16, 32)  # 4 pairs at a gap of 16 are among GAPS
-PAIRS_AT = 16
-DECIDING = (Task(4, GAPS[0]), Task(4, GAPS[-1]))
+PAIRS = (2, 4, 8, 16, 32)
+TASKS = {
+    "gap": [Task(4, gap) for gap in GAPS],
+    "pairs": [Task(n, 16) for n in PAIRS],
+    "nothing": [recall.LIVE],
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,49 +49,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     PARTS.mkdir(parents=True, exist_ok=True)
     tuning = {
-        f"rate-{kind}-{rate:g}-{task.gap}": partial(
-            recall.run, kind, task, TUNING_SEED, rate, STEPS
-        )
+        f"tuning-{kind}-{recipe.optimizer}-{recipe.rate:g}": _job(kind, "gap", TUNING_SEED, recipe)
         for kind in KINDS
-        for rate in RATES
-        for task in TUNED_AT
+        for recipe in RECIPES
     }
     _run_missing(tuning, arguments.processes)
-    rates = {}
-    for kind in KINDS:
-        rates[kind] = max(RATES, key=lambda rate: _tuned(kind, rate))
-    tasks = [*(Task(4, gap) for gap in GAPS), *(Task(n, PAIRS_AT) for n in PAIRS)]
-    runs: dict[str, Callable[[], dict[str, Any]]] = {
-        f"{kind}-{task.n_pairs}-{task.gap}-{seed}": partial(
-            recall.run, kind, task, seed, rates[kind], STEPS
-        )
-        for task in tasks
+    best = {kind: max(RECIPES, key=lambda recipe: _tuned(kind, recipe)) for kind in KINDS}
+    runs = {
+        f"{vary}-{kind}-{seed}": _job(kind, vary, seed, best[kind])
+        for vary, seeds in (("gap", SEEDS), ("pairs", FEWER))
         for kind in KINDS
-        for seed in (SEEDS if task in DECIDING else FEWER)
+        for seed in seeds
     }
     small = {
-        f"live-{kind}-{seed}": partial(
-            recall.run, kind, recall.LIVE, seed, rates[kind], recall.LIVE_STEPS
-        )
+        f"live-{kind}-{seed}": _job(kind, "nothing", seed, best[kind], recall.LIVE_STEPS)
         for kind in KINDS
-        for seed in SEEDS
+        for seed in (0, *SEEDS)  # the notebook repeats seed 0
     }
     longer = {
-        f"longer-{kind}-{seed}": partial(
-            recall.run, kind, Task(4, GAPS[-1]), seed, rates[kind], LONGER * STEPS
-        )
-        for kind in ("LSTM", "GRU")
+        f"longer-{kind}-{seed}": _job(kind, "gap", seed, best[kind], LONGER * STEPS)
+        for kind in recall.HIDDEN
         for seed in FEWER
     }
     others: dict[str, Callable[[], dict[str, Any]]] = {"moved": moved.record, "bank": bank_record}
     _run_missing(others | small | runs | longer, arguments.processes)
-    _write_tables([*tuning], [*runs], {"live": [*small], "longer": [*longer]})
+    _write_tables(
+        {"tuning": [*tuning], "recall": [*runs], "live": [*small], "longer": [*longer]},
+        {kind: str(recipe) for kind, recipe in best.items()},
+    )
 
 
-def _tuned(kind: str, rate: float) -> tuple[float, float]:
-    """How good a rate is at the two distances: the mean of right answers, then of losses."""
-    found = [_read(f"rate-{kind}-{rate:g}-{task.gap}") for task in TUNED_AT]
-    return fmean(p["accuracy"] for p in found), -fmean(p["loss"] for p in found)
+def _job(
+    kind: str, vary: str, seed: int, recipe: Recipe, steps: int = STEPS
+) -> Callable[[], dict[str, Any]]:
+    return partial(recall.run, kind, vary, seed, recipe, steps, TASKS[vary])
+
+
+def _tuned(kind: str, recipe: Recipe) -> tuple[float, float]:
+    """How good a recipe is: the mean of right answers over the distances, then the loss."""
+    part = _read(f"tuning-{kind}-{recipe.optimizer}-{recipe.rate:g}")
+    return fmean(right for _, _, right in part["right"]), -part["loss"]
 
 
 def _run_missing(jobs: Mapping[str, Callable[[], dict[str, Any]]], processes: int) -> None:
@@ -117,28 +119,32 @@ def bank_record() -> dict[str, Any]:
     return bank.measure(model, tokenizer)
 
 
-def _write_tables(
-    tuning: Sequence[str], runs: Sequence[str], others: Mapping[str, Sequence[str]]
-) -> None:
-    columns = ("kind", "pairs", "gap", "seed", "rate", "steps", "accuracy", "loss")
-    tables = {"recall": runs, "rates": tuning, **others}
+def _write_tables(tables: Mapping[str, Sequence[str]], best: Mapping[str, str]) -> None:
     read = {table: [_read(name) for name in names] for table, names in tables.items()}
-    for table, some in read.items():
-        write_csv(
-            RESULTS / f"{table}.csv", [{name: part[name] for name in columns} for part in some]
-        )
-    parts = read["recall"]
-    found = {(p["kind"], p["pairs"], p["gap"], p["seed"]): p["accuracy"] for p in parts}
+    columns = ("kind", "vary", "seed", "recipe", "steps", "loss")
+    for table, parts in read.items():
+        rows = [
+            {name: part[name] for name in columns} | {"pairs": pairs, "gap": gap, "right": right}
+            for part in parts
+            for pairs, gap, right in part["right"]
+        ]
+        write_csv(RESULTS / f"{table}.csv", rows)
+    found = {
+        (part["kind"], gap, part["seed"]): right
+        for part in read["recall"]
+        if part["vary"] == "gap"
+        for _, gap, right in part["right"]
+    }
 
     def recurrent(gap: int) -> str:
         """LSTM or GRU, whichever is better on average at this gap."""
-        means = {k: fmean(found[k, 4, gap, seed] for seed in SEEDS) for k in ("LSTM", "GRU")}
+        means = {kind: fmean(found[kind, gap, seed] for seed in SEEDS) for kind in recall.HIDDEN}
         return max(means, key=lambda kind: means[kind])
 
     figures = []
     for seed in SEEDS:
-        near, far = found[recurrent(4), 4, 4, seed], found[recurrent(256), 4, 256, seed]
-        attention = found["attention", 4, 256, seed]
+        near, far = found[recurrent(GAPS[0]), GAPS[0], seed], found[recurrent(256), 256, seed]
+        attention = found["attention", 256, seed]
         values = {
             "attention_256": attention,
             "recurrent_loss_4_to_256": near - far,
@@ -157,7 +163,7 @@ def _write_tables(
     seconds = sum(part["seconds"] for part in [*trained, said, _read("moved")])
     origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=["fernhollow"])
     origin["seconds_are"] = "training and measuring, summed over processes of one thread"
-    origin["rates"] = {kind: next(p["rate"] for p in parts if p["kind"] == kind) for kind in KINDS}
+    origin["recipes"] = dict(best)
     write_json(RESULTS / "provenance.json", origin)
 
 
