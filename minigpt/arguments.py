@@ -90,6 +90,11 @@ def build_parser(**run: Command) -> argparse.ArgumentParser:
     get.set_defaults(run=run["download"])
     what = "; ".join(f"{name}: {known.what} ({known.licence})" for name, known in PUBLISHED.items())
     get.add_argument("name", choices=PUBLISHED, metavar="NAME", help=what)
+    get.add_argument(
+        "--share",
+        action="store_true",
+        help="also keep them in float32: they open faster, and processes share them in memory",
+    )
 
     for command in (train, write, measure):
         command.add_argument(

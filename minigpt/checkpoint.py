@@ -85,10 +85,13 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str], device: torch.device | str = "cpu"
+    path: str | os.PathLike[str], device: torch.device | str = "cpu", *, mapped: bool = False
 ) -> tuple[GPT, AnyTokenizer | None, dict[str, Any]]:
     """Open a folder of `save_checkpoint`: the model, its tokenizer, and `extra`.
 
+    `mapped`: on the CPU, the weights stay in their file and are mapped into memory, so that all
+    processes which open it share them; what a process changes is its own copy. For folders that
+    nobody changes.
     Raises FileNotFoundError if there is none, and ValueError, with what is wrong and what to do,
     if a file is missing, truncated or altered, or does not fit the others.
     """
@@ -98,7 +101,7 @@ def load_checkpoint(
     if fields.pop("model_type", None) != "minigpt":
         raise ValueError(f"{folder / CONFIG} is not the configuration of a minigpt model")
     config = GPTConfig.from_dict(fields)
-    model = build_model(config, load_tensors(folder / WEIGHTS, device), str(folder))
+    model = build_model(config, load_tensors(folder / WEIGHTS, device, mapped=mapped), str(folder))
     tokenizer = None
     if VOCABULARY in names:
         tokenizer = load_tokenizer(folder / VOCABULARY)
@@ -183,10 +186,16 @@ def check_vocabulary(model: GPT, tokenizer: AnyTokenizer, folder: str | os.PathL
 
 
 def load_tensors(
-    path: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    path: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    *,
+    mapped: bool = False,
 ) -> dict[str, Tensor]:
     """Tensors of a safetensors file; floating ones become `dtype` if one is given.
 
+    `mapped`: on the CPU they are the file itself, mapped into memory (privately: what is written
+    to them is no one else's). Otherwise they are copies, and nothing changes with the file.
     Raises ValueError if it is no such file or is cut short.
     """
     tensors = {}
@@ -195,9 +204,8 @@ def load_tensors(
             for name in file.keys():  # noqa: SIM118 - the file is no dict
                 tensor = file.get_tensor(name)
                 kind = dtype if dtype and tensor.is_floating_point() else tensor.dtype
-                # On the CPU it is the file itself, mapped into memory: a model must not change
-                # with its file.
-                tensors[name] = tensor.to(kind, copy=tensor.device.type == "cpu")
+                # On the CPU it is the file itself, mapped into memory.
+                tensors[name] = tensor.to(kind, copy=tensor.device.type == "cpu" and not mapped)
     except SafetensorError as error:
         raise ValueError(
             f"{path} is no readable safetensors file ({error}): restore it from a copy"

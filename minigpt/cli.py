@@ -23,7 +23,7 @@ from .generate import stream
 from .hardware import choose_device, choose_dtype, choose_threads, in_words
 from .model import GPT
 from .parallel import Processes, ProcessLost, processes
-from .pretrained import load
+from .pretrained import load, share
 from .progress import Progress
 from .quantize import quantize_int8
 from .run_folder import RUN_FILE, refuse_other_folder
@@ -244,6 +244,8 @@ def _evaluate(a: argparse.Namespace, group: Processes) -> int:
 
 def _download(a: argparse.Namespace, group: Processes) -> int:
     path = download(a.name)
+    if a.share:
+        path = share(a.name)
     print(f'{path}\nnext: minigpt generate --model {a.name} --prompt "…"')
     return 0
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_runs import TEXT, assert_same_weights, settings, small_model, stream
 
-from minigpt import GPT, CharTokenizer, fit, load, save_checkpoint
+from minigpt import GPT, CharTokenizer, fit, load, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,18 @@ def test_float32_unless_asked(tmp_path, model, stored):
     loaded, _ = load(tmp_path / "c", dtype=torch.bfloat16)
     assert {w.dtype for w in loaded.parameters()} == {torch.bfloat16}
     loaded(torch.tensor([[1, 2, 3]]))
+
+
+def test_mapped_weights_are_the_file_until_they_are_changed(tmp_path, model, tokenizer):
+    save_checkpoint(tmp_path / "c", model, tokenizer)
+    stored = (tmp_path / "c" / "model.safetensors").read_bytes()
+    mapped, _, _ = load_checkpoint(tmp_path / "c", mapped=True)
+    assert_same_weights(mapped, model)
+    with torch.no_grad():
+        for weight in mapped.parameters():
+            weight.add_(1)
+    assert (tmp_path / "c" / "model.safetensors").read_bytes() == stored
+    assert_same_weights(load_checkpoint(tmp_path / "c")[0], model)
 
 
 def test_a_run_gives_its_newest_checkpoint(tmp_path, model, tokenizer):

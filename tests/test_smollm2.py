@@ -6,6 +6,7 @@ and say why. Both sides read the same file, so what is compared is the code.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -20,6 +21,7 @@ from benchmarks.real import their_model
 from minigpt.chat import chat_ids
 from minigpt.download import download
 from minigpt.evaluate import next_token_loss
+from minigpt.files import sha256
 from minigpt.lora import adapters
 from minigpt.probes import (
     ablated_heads,
@@ -200,6 +202,60 @@ def test_time_and_memory(path, dtype, limit):
         time.sleep(1)
     busy = os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1)
     assert best < (15 if busy else 5), f"{best:.1f} s"
+
+
+SHARED = """
+import json, sys, torch, minigpt
+model, tokenizer = minigpt.load("smollm2-135m")
+text = "The capital of France is naïve: 12 🙂"
+ids = tokenizer.encode(text)
+logits = model(torch.tensor([ids]))[0, -1]
+with open("/proc/self/smaps_rollup") as file:
+    private = sum(int(line.split()[1]) for line in file if line.startswith("Private_Dirty"))
+with torch.no_grad():
+    model.wte.weight.mul_(2)  # of this process alone
+print(json.dumps([ids, logits.tolist(), private, tokenizer.decode(ids) == text]))
+"""
+
+
+@pytest.mark.slow
+def test_a_shared_copy_is_the_same_model_and_belongs_to_all(path, ours, tmp_path):
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / path.name).symlink_to(path)
+    environment = os.environ | {"MINIGPT_HOME": str(tmp_path)}
+    copy = tmp_path / NAME / "float32"
+
+    def opened():
+        done = subprocess.run(
+            [sys.executable, "-c", SHARED], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    command = [sys.executable, "-m", "minigpt", "download", NAME, "--share"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert str(copy) in done.stdout
+    before = {file.name: sha256(file) for file in copy.iterdir()}
+    ids, logits, private, whole = opened()
+    assert {file.name: sha256(file) for file in copy.iterdir()} == before
+    model, tokenizer = ours
+    assert ids == tokenizer.encode("The capital of France is naïve: 12 🙂")
+    assert whole
+    with torch.no_grad():
+        expected = model(torch.tensor([ids]))[0, -1]
+    assert (torch.tensor(logits) - expected).abs().max() < 1e-4
+    # A copy made of other files is left aside: the model's own file is opened instead.
+    extra = json.loads((copy / "extra.json").read_text(encoding="utf-8"))
+    extra["copy_of"][path.name] = "0" * 64
+    (copy / "extra.json").write_text(json.dumps(extra), encoding="utf-8")
+    same, again, alone, _ = opened()
+    assert same == ids
+    assert (torch.tensor(again) - torch.tensor(logits)).abs().max() < 1e-4
+    if sys.platform == "linux":
+        assert alone - private > 300_000, (
+            f"{private:,} kB of its own with a copy, {alone:,} without"
+        )
 
 
 # --- the tokenizer ------------------------------------------------------------------------------
