@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lessons import evaluate
-from lessons.l14_grounding.papers import Asked, Library, sentences, support, with_other_value
+from lessons.l14_grounding.papers import (
+    Asked,
+    Library,
+    sentences,
+    support,
+    swapped,
+    with_other_value,
+)
 from lessons.l14_grounding.retrieval import Retriever
 from lessons.world.corpus import encode
 from lessons.world.tape import Tape
@@ -22,16 +29,18 @@ NEW_TOKENS = 6  # of an answer: no value is longer
 CLOSED, ORACLE, DISTRACTOR, CONTRADICTION = "closed", "oracle", "distractor", "contradiction"
 FIRST = "the first paper found"
 EACH = "two papers, one by one"
+SURER = "the surer of two"
 TOGETHER = "two papers in one"
 RANDOM = "two papers on others"  # what the form of the prompt does by itself
-ARMS = (CLOSED, RANDOM, ORACLE, FIRST, EACH, TOGETHER, DISTRACTOR, CONTRADICTION)
+COMBINED = (FIRST, EACH, SURER, TOGETHER)  # ways to use what was found
+ARMS = (CLOSED, RANDOM, ORACLE, *COMBINED, DISTRACTOR, CONTRADICTION)
 NEED_PAPER = (ORACLE, DISTRACTOR, CONTRADICTION)  # the others also serve questions without one
 MISSING_ARMS = tuple(arm for arm in ARMS if arm not in NEED_PAPER)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What an arm gives to read: texts, one after the other until one answers; and the lie."""
+    """What an arm gives to read: texts, each read by itself; and the lie."""
 
     texts: tuple[str, ...]  # empty: nothing to read
     papers: tuple[int, ...]
@@ -74,12 +83,16 @@ def shown(arm: str, asked: Asked, held: Library, retriever: Retriever, seed: int
     return Shown(tuple(texts), tuple(numbers))
 
 
-def read(
-    model: GPT, tokenizer: BPETokenizer, some: Sequence[tuple[Asked, Shown]]
-) -> list[tuple[str, str, str]]:
-    """For each question: the answer, the text that gave it ("" closed book), and its prompt.
+Reading = tuple[str, str, str]  # an answer, the text that gave it ("": closed book), its prompt
 
-    Texts are read one by one; the first that is answered with more than "not stated" counts.
+
+def read(
+    model: GPT, tokenizer: BPETokenizer, some: Sequence[tuple[Asked, Shown]], surest: bool = False
+) -> list[Reading]:
+    """One reading for each question. Its texts are read one by one.
+
+    The first that is answered with more than "not stated" counts; with `surest`, of all such
+    answers the one to which the model gives the highest probability.
     """
     items: list[Item] = []
     texts: list[list[str]] = []
@@ -91,6 +104,10 @@ def read(
             )
             items.append(Item(prompt, f" {asked.truth}"))
     outputs = iter(zip(items, evaluate.answers(model, tokenizer, items), strict=True))
+
+    def probability(tried: Reading) -> float:
+        return answer_probability(model, tokenizer, tried[2], tried[0])
+
     found = []
     for mine in texts:
         tried = [
@@ -98,7 +115,8 @@ def read(
             for text, (item, output) in zip(mine, outputs, strict=False)
             # the next ones are the next question's
         ]
-        found.append(next((t for t in tried if t[0] != NOT_STATED), tried[-1]))
+        answered = [t for t in tried if t[0] != NOT_STATED] or tried[-1:]
+        found.append(max(answered, key=probability) if surest else answered[0])
     return found
 
 
@@ -118,7 +136,7 @@ def record(
     person. `confidence`: the probability of the answer's words. prompt_of gives the prompt back.
     """
     given = [shown(arm, asked, held, retriever, seed) for asked in some]
-    found = read(model, tokenizer, [*zip(some, given, strict=True)])
+    found = read(model, tokenizer, [*zip(some, given, strict=True)], surest=arm == SURER)
     rows = []
     for asked, what, (said, text, prompt) in zip(some, given, found, strict=True):
         right, declined = said == asked.truth, said in (NOT_STATED, "")
@@ -148,13 +166,12 @@ def record(
 
 
 def prompt_of(row: Mapping[str, Any], held: Library) -> str:
-    """The prompt that gave a record's output, from its row; not of CONTRADICTION, whose text is
-    written by with_other_value."""
-    if row["arm"] == CONTRADICTION:
-        raise ValueError(f"a row of {CONTRADICTION!r}: see papers.with_other_value for its text")
+    """The prompt that gave a record's output, from its row."""
     texts = [held.papers[int(number)].text for number in str(row["papers"]).split()]
     if not texts:
         return questions.prompt(row["question"])
+    if row["arm"] == CONTRADICTION:
+        texts = [swapped(texts[0], row["truth"], row["lie"])]
     if row["arm"] == TOGETHER:
         texts = [" ".join(texts)]
     return reading_prompt(texts[int(row["answered_from"])], row["question"])

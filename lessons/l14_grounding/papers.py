@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 from lessons.world.people_language import question
 from lessons.world.plan import PLANS
-from lessons.world.reading import ORDERS, Fact, passage_text
+from lessons.world.reading import ORDERS, SENTENCES, Fact, passage_text
 from lessons.world.tape import Tape
 from lessons.world.truth import ATTRIBUTES, Person, people
 
@@ -25,11 +26,19 @@ KINDS = ("stated", "missing")
 
 @dataclass(frozen=True)
 class Paper:
-    """A text, and the facts that it states: (name, attribute, value)."""
+    """A text, the facts that it states: (name, attribute, value), and the sentence of each."""
 
     number: int
     text: str
     facts: tuple[Fact, ...]
+    stated_in: tuple[int, ...]  # the number of the sentence that states facts[i]
+
+    def states(self, fact: Fact) -> int:
+        """The number of the sentence that states a fact; -1 if the paper does not.
+
+        By what the paper was written from, not by its words: see `support` for these.
+        """
+        return self.stated_in[self.facts.index(fact)] if fact in self.facts else -1
 
 
 @dataclass(frozen=True)
@@ -51,18 +60,13 @@ class Library:
     papers: tuple[Paper, ...]
     missing: dict[str, str]
 
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str], int]:
+        return {(name, a): paper.number for paper in self.papers for name, a, _ in paper.facts}
+
     def paper_of(self, name: str, attribute: str) -> int | None:
         """The number of the paper that states it, or None."""
-        return _index(self).get((name, attribute))
-
-
-@cache
-def _index_of(papers: tuple[Paper, ...]) -> dict[tuple[str, str], int]:
-    return {(name, a): paper.number for paper in papers for name, a, _ in paper.facts}
-
-
-def _index(library: Library) -> dict[tuple[str, str], int]:
-    return _index_of(library.papers)
+        return self._numbers.get((name, attribute))
 
 
 def subjects() -> list[Person]:
@@ -106,30 +110,33 @@ def library(seed: int = SEED) -> Library:
         order = tape.choice([o for o in ORDERS[2] if o.count(0) == len(first) and len(o) == 5])
         left = [list(first), list(second)]
         stated = [left[who].pop(0) for who in order]
-        papers.append(Paper(0, passage_text(tape, stated), tuple(stated)))
+        sizes = deepcopy(tape).choice(SENTENCES[len(stated)])  # what passage_text will draw first
+        places = tuple(number for number, size in enumerate(sizes) for _ in range(size))
+        papers.append(Paper(0, passage_text(tape, stated), tuple(stated), places))
     return Library(
         tuple(replace(p, number=i) for i, p in enumerate(tape.shuffled(papers))), missing
     )
 
 
-def questions(group: str, kind: str, n: int, draw: int) -> list[Asked]:
+def questions(group: str, kind: str, n: int, draw: int, seed: int = SEED) -> list[Asked]:
     """n questions of a group, that a paper answers ("stated") or none does ("missing").
 
-    Different draws share no question. Raises ValueError for another group or kind, and where a
-    draw would need more questions than there are.
+    `seed`: of the library (see there) and of the order. Draws of the same n share no question;
+    draws of different n may. Raises ValueError for another group or kind, and where a draw would
+    need more questions than there are.
     """
     if group not in GROUPS or kind not in KINDS:
         raise ValueError(f"group={group!r}, kind={kind!r}: choose of {GROUPS} and {KINDS}")
-    held, plan = library(), PLANS["fernhollow"]
-    facts = []
-    for person in subjects():
-        for attribute in ATTRIBUTES:
-            unread = person.block == "unwritten"
-            told = UNREAD if unread else str(plan.level(person, attribute))
-            if told == group and (held.missing[person.name] == attribute) == (kind == "missing"):
-                facts.append((person, attribute))
-    some = Tape("papers asked", group, kind).shuffled(facts)[draw * n : (draw + 1) * n]
-    if len(some) < n:
+    held = library(seed)
+    facts = [
+        (person, attribute)
+        for person in subjects()
+        for attribute in ATTRIBUTES
+        if _told(person, attribute) == group
+        and (held.missing[person.name] == attribute) == (kind == "missing")
+    ]
+    order = Tape("papers asked", seed, group, kind).shuffled(facts)
+    if len(some := order[draw * n : (draw + 1) * n]) < n:
         raise ValueError(
             f"draw {draw} of {n} {kind} questions: there are {len(facts)} of group {group!r}"
         )
@@ -144,6 +151,13 @@ def questions(group: str, kind: str, n: int, draw: int) -> list[Asked]:
         )
         for person, attribute in some
     ]
+
+
+def _told(person: Person, attribute: str) -> str:
+    """The group of a fact: by how many training documents tell it, or UNREAD."""
+    if person.block == "unwritten":
+        return UNREAD
+    return str(PLANS["fernhollow"].level(person, attribute))
 
 
 def sentences(text: str) -> list[str]:
@@ -187,5 +201,9 @@ def with_other_value(paper: Paper, asked: Asked, seed: int) -> tuple[Paper, str]
         (name, a, value if (name, a) == (asked.name, asked.attribute) else v)
         for name, a, v in paper.facts
     ]
-    text = re.sub(rf"\b{re.escape(asked.truth)}\b", value, paper.text)
-    return replace(paper, text=text, facts=tuple(told)), value
+    return replace(paper, text=swapped(paper.text, asked.truth, value), facts=tuple(told)), value
+
+
+def swapped(text: str, truth: str, lie: str) -> str:
+    """A text with a lie in place of a value, where that stands as a word of its own."""
+    return re.sub(rf"\b{re.escape(truth)}\b", lie, text)

@@ -5,13 +5,17 @@ Every prompt gets the same questions. The best one is chosen by questions that i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import fmean
 from typing import Any
 
+import torch
+
 from lessons import evaluate
-from lessons.l13_hallucination import records, smol
+from lessons.l13_hallucination import smol
+from lessons.l14_grounding.arms import answer_probability
 from lessons.world.people_language import question
 from lessons.world.plan import PLANS, never_asked
 from lessons.world.tape import Tape
@@ -19,13 +23,20 @@ from lessons.world.tasks import questions
 from lessons.world.tasks.base import Item
 from lessons.world.tasks.passages import NOT_STATED
 from lessons.world.truth import ATTRIBUTES, Person, invented_name, people
-from minigpt import GPT, BPETokenizer
+from minigpt import GPT, BPETokenizer, generate
+from minigpt.chat import STOP, Turn, chat_ids
+from minigpt.evaluate import token_losses
 
 PLAIN = "plain"
-KEEP = 0.05  # of all questions: right answers that a prompt may cost
-GROUPS = (records.NOBODY, "1", "8", "64")  # of questions to Fernhollow's model, in equal parts
+# Of all questions: right answers that a choice may cost where it is made. Less than the rule's
+# threshold where it is judged, or else the choice would steer towards prompts that fail it.
+KEEP = 0.02
+SEED = 14  # of the questions
+NOBODY = "nobody"  # people who do not exist
+GROUPS = (NOBODY, "1", "8", "64")  # of questions to Fernhollow's model, in equal parts
 DECLINE = "I don't know"
 NEW = 24  # tokens of an answer at most
+BATCH = 8  # conversations that are answered together
 
 # For Fernhollow's model, before the question; {nobody} and {known} are questions with answers.
 WORLD_PROMPTS = {
@@ -61,20 +72,26 @@ def score(rows: Sequence[Mapping[str, Any]]) -> float:
     return fmean(int(row["right"]) - int(row["false"]) for row in rows)
 
 
-def best_prompt(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The prompt with the best score among those that keep the right answers of PLAIN.
+def best(rows: Sequence[Mapping[str, Any]], by: str, plain: str, names: Sequence[str]) -> str:
+    """Of the names in column `by`, the one with the best score that keeps plain's right answers.
 
-    To keep them is to lose at most KEEP of all questions: otherwise the prompt that silences the
-    model wins wherever more than half of its answers are false. PLAIN itself is among them.
+    To keep them is to lose at most KEEP of all questions: otherwise what silences the model wins
+    wherever more than half of its answers are false. Of all names, if none keeps them. Raises
+    ValueError if there is no row of `plain`.
     """
-    by_prompt: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        by_prompt.setdefault(row["prompt"], []).append(row)
-    right = {name: fmean(int(row["right"]) for row in some) for name, some in by_prompt.items()}
-    if PLAIN not in right:
-        raise ValueError(f"there is no {PLAIN!r} to compare with, only {[*right]}")
-    kept = [name for name in by_prompt if right[name] >= right[PLAIN] - KEEP]
-    return max(kept, key=lambda name: score(by_prompt[name]))
+        found.setdefault(row[by], []).append(row)
+    right = {name: fmean(int(row["right"]) for row in some) for name, some in found.items()}
+    if plain not in right:
+        raise ValueError(f"there is no {plain!r} to compare with, only {[*right]}")
+    kept = [name for name in names if right[name] >= right[plain] - KEEP]
+    return max(kept or names, key=lambda name: score(found[name]))
+
+
+def best_prompt(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The best of the prompts that rows have; see `best`. PLAIN is one of them."""
+    return best(rows, "prompt", PLAIN, [*dict.fromkeys(row["prompt"] for row in rows)])
 
 
 def compared(
@@ -101,12 +118,13 @@ def _of_block(block: str) -> tuple[Person, ...]:
     return tuple(person for person in people() if person.block == block)
 
 
-def world_questions(group: str, n: int, draw: int) -> list[Item]:
-    """n questions of a group; different draws share none. Raises ValueError for another group."""
+def world_questions(group: str, n: int, draw: int, seed: int = SEED) -> list[Item]:
+    """n questions of a group. Draws of the same n share none; on NOBODY, whose names are invented
+    anew for each draw, they hardly ever do. Raises ValueError for another group."""
     if group not in GROUPS:
         raise ValueError(f"group={group!r}: choose one of {GROUPS}")
-    if group == records.NOBODY:
-        return records.items(group, n, 1400 + draw)
+    if group == NOBODY:
+        return questions.items(Tape("prompted", seed, group, draw), n, "strangers")
     plan = PLANS["fernhollow"]
     facts = [
         (person, attribute)
@@ -114,7 +132,7 @@ def world_questions(group: str, n: int, draw: int) -> list[Item]:
         for attribute in ATTRIBUTES
         if plan.level(person, attribute) == int(group)
     ]
-    some = Tape("prompted", group).shuffled(facts)[draw * n : (draw + 1) * n]
+    some = Tape("prompted", seed, group).shuffled(facts)[draw * n : (draw + 1) * n]
     if len(some) < n:
         raise ValueError(f"draw {draw} of {n} questions: there are {len(facts)} of group {group!r}")
     return [
@@ -142,16 +160,21 @@ def _example(tape: Tape, known: bool) -> str:
 
 
 def world_rows(
-    model: GPT, tokenizer: BPETokenizer, n: int, draw: int, prompts: Sequence[str] = ()
+    model: GPT,
+    tokenizer: BPETokenizer,
+    n: int,
+    draw: int,
+    prompts: Sequence[str] = (),
+    seed: int = SEED,
 ) -> list[dict[str, Any]]:
     """A row for each answer: n questions of each group under each prompt (or those named)."""
     rows = []
     for group in GROUPS:
-        some = world_questions(group, n, draw)
+        some = world_questions(group, n, draw, seed)
         for name in prompts or WORLD_PROMPTS:
             items = []
             for number, item in enumerate(some):
-                tape = Tape("prompting", draw, group, number)
+                tape = Tape("prompting", seed, draw, group, number)
                 before = WORLD_PROMPTS[name].format(
                     nobody=_example(tape, False), known=_example(tape, True)
                 )
@@ -165,9 +188,12 @@ def world_rows(
                         "draw": draw,
                         "group": group,
                         "prompt": name,
+                        "name": item.meta["name"],
+                        "attribute": item.meta["attribute"],
                         "text": put.prompt,
                         "truth": item.answer.strip(),
                         "output": said,
+                        "confidence": answer_probability(model, tokenizer, put.prompt, said),
                         "right": int(right),
                         "false": int(not right and said not in (NOT_STATED, "")),
                     }
@@ -190,12 +216,39 @@ def chat_turns(question: smol.Question, prompt: str) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": content}]
 
 
-def chat_answer(
-    model: GPT, tokenizer: BPETokenizer, turns: list[dict[str, str]]
-) -> tuple[str, float]:
-    """The first line of the greedy answer, up to NEW tokens, and its probability per token."""
-    text, probability = smol.reply(model, tokenizer, turns, NEW)
-    return text.strip().split("\n")[0], probability
+def first_line(tokenizer: BPETokenizer, written: Sequence[int]) -> tuple[str, int]:
+    """The first line of written tokens, and how many of them it takes with what ends it: a line's
+    end or the turn's. An answer that was cut off has no end."""
+    stop = tokenizer.special_tokens[STOP]
+    line = tokenizer.decode([t for t in written if t != stop]).strip().split("\n")[0]
+    for n in range(len(written) + 1):
+        if tokenizer.decode(written[:n]).lstrip().startswith(line):
+            return line, min(n + 1, len(written))
+    raise AssertionError(f"{line!r} is not what its tokens say")
+
+
+def chat_answers(
+    model: GPT, tokenizer: BPETokenizer, conversations: Sequence[Sequence[Turn]]
+) -> list[tuple[str, float]]:
+    """The first line of the greedy answer to each conversation, up to NEW tokens, and the
+    probability per token of this line and of what ends it (a geometric mean)."""
+    stop = tokenizer.special_tokens[STOP]
+    prompts = [chat_ids(tokenizer, turns) for turns in conversations]
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    found = [("", 0.0)] * len(prompts)
+    for at in range(0, len(order), BATCH):
+        some = order[at : at + BATCH]
+        rows = [torch.tensor(prompts[i]) for i in some]
+        lengths = [len(row) for row in rows]
+        batch = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=stop)
+        written = generate(model, batch, NEW, temperature=0, eos_id=stop, lengths=lengths)
+        for i, row, length in zip(some, written.tolist(), lengths, strict=True):
+            said = row[length : length + NEW]
+            said = said[: said.index(stop) + 1] if stop in said else said
+            line, kept = first_line(tokenizer, said)
+            nats = token_losses(model, torch.tensor(row[: length + kept]))[length - 1 :]
+            found[i] = line, math.exp(-float(nats.double().mean()))
+    return found
 
 
 def parrots(output: str, prompt: str, words: int = 6) -> bool:
@@ -207,7 +260,10 @@ def parrots(output: str, prompt: str, words: int = 6) -> bool:
 
 
 def chat_marks(right: bool, no: bool, output: str, prompt: str) -> dict[str, int]:
-    """Marks of a chat answer: what repeats the prompt is neither right nor a way to decline."""
+    """Marks of a chat answer: what repeats the prompt is neither right nor a way to decline.
+
+    `prompt`: what was said beside the question, which an answer may repeat.
+    """
     echo = parrots(output, prompt)
     right, declined = right and not echo, no and not right and not echo
     return {
@@ -225,25 +281,29 @@ def chat_rows(
     prompts: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Each question under each prompt (all, if none is named): a row for each answer."""
+    put = [(one, name) for one in some for name in prompts or CHAT_PROMPTS]
+    turns = [chat_turns(one, name) for one, name in put]
     rows = []
-    for question_ in some:
-        for name in prompts or CHAT_PROMPTS:
-            turns = chat_turns(question_, name)
-            output, probability = chat_answer(model, tokenizer, turns)
-            rows.append(
-                {
-                    "prompt": name,
-                    "band": question_.band,
-                    "text": turns[-1]["content"],
-                    "truth": question_.answer,
-                    "output": output,
-                    "confidence": probability,
-                    **chat_marks(
-                        smol.is_right(question_, output),
-                        smol.declines(output) or not output,
-                        output,
-                        turns[-1]["content"],
-                    ),
-                }
-            )
+    for (one, name), mine, (output, probability) in zip(
+        put, turns, chat_answers(model, tokenizer, turns), strict=True
+    ):
+        asked = mine[-1]["content"]
+        right = smol.is_right(one, output)
+        rows.append(
+            {
+                "prompt": name,
+                "band": one.band,
+                "question": one.text,
+                "text": asked,  # after EXAMPLES, where these are the prompt
+                "truth": one.answer,
+                "output": output,
+                "confidence": probability,
+                **chat_marks(
+                    right,
+                    smol.declines(output) or not output,
+                    output,
+                    asked.replace(one.text, "…"),
+                ),
+            }
+        )
     return rows

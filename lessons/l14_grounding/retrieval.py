@@ -1,4 +1,4 @@
-"""Finding papers: by words (BM25), by latent topics, and by a model's own vectors."""
+"""Finding papers: by shared words, BM25, latent topics, and a model's own vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from minigpt import GPT, BPETokenizer
 from minigpt.modes import evaluating
 from minigpt.tokenizer import END
 
-TOPICS = 100  # dimensions of the latent space
+TOPICS = (100, 300, 600)  # dimensions of the latent spaces that are compared
 
 
 def words(text: str) -> list[str]:
@@ -38,6 +38,19 @@ class Retriever(Protocol):
 def _check(k: int, n: int) -> None:
     if not 1 <= k <= n:
         raise ValueError(f"k={k}: there are {n} texts; choose 1 to {n}")
+
+
+class SharedWords:
+    """Words in common, each counted once and all alike: the naive search."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._words = [{*words(text)} for text in texts]
+
+    def search(self, query: str, k: int) -> list[int]:
+        _check(k, len(self._words))
+        asked = {*words(query)}
+        shared = [len(asked & some) for some in self._words]
+        return sorted(range(len(shared)), key=lambda i: -shared[i])[:k]
 
 
 class BM25:
@@ -61,12 +74,15 @@ class BM25:
 
 
 class Topics:
-    """Nearest by cosine in a latent space of word counts (Deerwester et al. 1990), scikit-learn."""
+    """Nearest by cosine in a latent space (Deerwester et al. 1990), by scikit-learn.
 
-    def __init__(self, texts: Sequence[str], dimensions: int = TOPICS) -> None:
-        count = TfidfVectorizer(analyzer=words, sublinear_tf=True)
+    The space: the table of word counts, damped and weighted by rareness (tf-idf), squeezed.
+    """
+
+    def __init__(self, texts: Sequence[str], dimensions: int = TOPICS[0]) -> None:
+        weights = TfidfVectorizer(analyzer=words, sublinear_tf=True)
         few = min(dimensions, len(texts))
-        self._space: Pipeline = make_pipeline(count, TruncatedSVD(few, random_state=0))
+        self._space: Pipeline = make_pipeline(weights, TruncatedSVD(few, random_state=0))
         points = self._space.fit_transform(texts)
         self._near = NearestNeighbors(metric="cosine").fit(points)
         self._n = len(texts)
@@ -100,7 +116,8 @@ class Vectors:
 
 
 def recall_at_k(found: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
-    """The share of queries whose wanted text is among the first k found."""
+    """The share of queries whose wanted text is among the first k found (the hit rate, as long as
+    one text is wanted a query). Raises ValueError for no queries."""
     if not wanted:
         raise ValueError("no queries")
     return sum(want in some[:k] for some, want in zip(found, wanted, strict=True)) / len(wanted)

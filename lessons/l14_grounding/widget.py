@@ -42,7 +42,7 @@ def ask_view(
 
     Below: the answer closed book; the answer from the two papers found, which are read one by one;
     and these papers, the sentence that supports the answer marked. A paper of your own in the
-    second box is read in their place.
+    second box is read in their place, up to the first mark of a prompt in it; the view says so.
     """
     wide = ipywidgets.Layout(width="48em")
     question = ipywidgets.Text(
@@ -62,8 +62,12 @@ def ask_view(
         if not asked:
             view.value = f"<p>type a question, such as: {html.escape(first)}</p>"
             return
+        cut = ""
         if own.value.strip():
-            texts = {"your paper": without_marks(own.value)[:LONGEST]}
+            kept = without_marks(own.value)
+            texts = {"your paper": kept[:LONGEST]}
+            if len(kept) < len(" ".join(own.value.split())) or len(kept) > LONGEST:
+                cut = f"<p>Your paper is read up to: {html.escape(kept[:LONGEST][-30:])} ✂</p>"
         else:
             numbers = retriever.search(asked, FOUND)
             texts = {f"paper {n}": held.papers[n].text for n in numbers}
@@ -89,7 +93,7 @@ def ask_view(
             lines.append(
                 f"<p>{html.escape(name)}: {marked(text, at if name == given[0] else -1)}</p>"
             )
-        view.value = "".join(lines)
+        view.value = "".join([*lines, cut])
 
     for control in (question, own):
         control.observe(draw, names="value")
