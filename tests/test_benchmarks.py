@@ -8,10 +8,11 @@ import sys
 import types
 
 import matplotlib.image
+import nbformat
 import pytest
 import torch
 
-from benchmarks import flops, pairs, point, report, run
+from benchmarks import flops, kernels, pairs, point, report, run
 from benchmarks.pairs import Curve, Failed, Line, Pairs, Settings, Skipped
 from minigpt import GPTConfig
 
@@ -295,3 +296,28 @@ def test_a_picture_of_curves_alone_and_of_failures_alone(tmp_path):
     read_png(tmp_path / "curve.png")
     draw(tmp_path / "none.png", [("growth", Failed("growth", "broken"))])
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curve.png", "none.png"]
+
+
+# --- kernels at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("last", "failed"), [("print(total)", 0), ("print(totla)", 2)])
+def test_kernels_at_once_run_to_the_end_and_failures_count(tmp_path, last, failed):
+    cells = ["import os", "assert os.environ['OMP_NUM_THREADS'] == '1'", "total = 1", last]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    path = tmp_path / "small.ipynb"
+    nbformat.write(notebook, path)
+    found = kernels.together(path, 2, {"MINIGPT_HOME": str(tmp_path)})
+    assert found["failed"] == len(found["errors"]) == failed
+    assert all("totla" in error for error in found["errors"])
+    assert 0 < found["seconds_median"] <= found["seconds_most"] <= found["seconds_in_all"]
+    assert 30 < found["memory_peak_mb_a_kernel"] < 500
+    assert found["memory_peak_mb_a_kernel"] == pytest.approx(found["memory_peak_mb"] / 2, abs=1)
+
+
+def test_weights_are_hidden_or_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
+    with kernels.weights("none") as folder:
+        assert not [*folder.iterdir()]
+    with pytest.raises(FileNotFoundError, match="minigpt download"), kernels.weights("own"):
+        pass
