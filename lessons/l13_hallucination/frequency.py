@@ -4,16 +4,19 @@ A fact is a name (three tokens) and a value (one of 256). Training texts and que
 from one distribution over 100,000 facts, with weights rank ** -exponent; so some of what is asked
 was never read. Known exactly are the missing mass (the probability that a question is about a fact
 that was never read) and the singleton rate (facts read exactly once, per text read), which
-estimates it without the truth (Good and Turing). Kalai et al. 2025 (2509.04664): the error of what
-a model *samples* is at least the singleton rate minus a slack in the number of texts (see `slack`),
-2 over the number of wrong answers, and the model's own calibration error; where the rate is not
-larger, the bound says nothing, and what can be shown is the correlation.
+estimates it without the truth (Good and Turing). Kalai et al. 2025 (2509.04664): with probability
+99 % the error of what a model *samples* is at least the singleton rate minus a slack in the number
+of texts and of wrong answers (see `slack`), minus the model's miscalibration at one threshold (see
+`miscalibration`); where the rate is not larger than both, the bound says nothing, and what can be
+shown is the correlation.
+
+In an uneven world some values belong to many more facts than others (weights 1 over their rank).
+What a model expects after names that it never read then shows what its guesses follow.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import numpy as np
 import torch
@@ -23,7 +26,8 @@ from minigpt import GPT, GPTConfig, TrainConfig, fit
 from minigpt.data import IGNORE
 from minigpt.train import Batch
 
-FACTS, TEXTS, QUESTIONS = 100_000, 20_000, 4_000
+FACTS, TEXTS, QUESTIONS = 100_000, 20_000, 1_000
+STRANGERS = 8_000  # names never read, whose guesses are looked at
 SYLLABLES, VALUES = 64, 256
 VOCAB = SYLLABLES + VALUES + 1  # and one that begins a text
 EXPONENTS = (0.0, 0.5, 0.8, 1.0, 1.3)
@@ -39,13 +43,19 @@ def names(facts: Ids) -> Ids:
 
 
 class World:
-    """Facts with values and frequencies, and what is drawn from them; all by a seed."""
+    """Facts with values and frequencies, and what is drawn from them; all by a seed.
 
-    def __init__(self, exponent: float, seed: int) -> None:
+    `uneven`: the value of rank r belongs to a share of the facts that falls as 1 / r.
+    """
+
+    def __init__(self, exponent: float, seed: int, *, uneven: bool = False) -> None:
         random = np.random.default_rng((seed, 13))
         weight = np.arange(1, FACTS + 1) ** -exponent
         self.probability = (weight / weight.sum())[random.permutation(FACTS)]
         self.values: Ids = random.integers(VALUES, size=FACTS)
+        if uneven:
+            share = 1 / random.permutation(np.arange(1, VALUES + 1))
+            self.values = random.choice(VALUES, FACTS, p=share / share.sum())
         self.read: Ids = random.choice(FACTS, TEXTS, p=self.probability)
         self.asked: Ids = random.choice(FACTS, QUESTIONS, p=self.probability)
         self.counts: Ids = np.bincount(self.read, minlength=FACTS)
@@ -59,6 +69,16 @@ class World:
     def singleton_rate(self) -> float:
         """Facts read exactly once, for each text read."""
         return float((self.counts == 1).sum()) / TEXTS
+
+    @property
+    def told(self) -> NDArray[np.float64]:
+        """The share of the texts that tell each value, (VALUES,)."""
+        return np.bincount(self.values[self.read], minlength=VALUES) / TEXTS
+
+    def strangers(self) -> Ids:
+        """STRANGERS facts that were never read, evenly spaced, or all where there are fewer."""
+        never = np.flatnonzero(self.counts == 0)
+        return never[:: max(1, len(never) // STRANGERS)][:STRANGERS]
 
     def texts(self, facts: Ids) -> Ids:
         """A beginning, three syllables and the value of each fact: (N, 5)."""
@@ -92,32 +112,55 @@ def train(world: World, seed: int, passes: int = PASSES) -> GPT:
     return model.eval()
 
 
-def expected(model: GPT, world: World) -> NDArray[np.float64]:
-    """What the model expects as the value of each question, (QUESTIONS, VALUES)."""
-    rows = torch.from_numpy(world.texts(world.asked)[:, :-1])
+def expected(model: GPT, world: World, facts: Ids) -> NDArray[np.float64]:
+    """What the model expects as the value of each fact, among all values: (N, VALUES)."""
+    rows = torch.from_numpy(world.texts(facts)[:, :-1])
     with torch.no_grad():
         logits = model(rows)[:, -1, SYLLABLES : SYLLABLES + VALUES]
     found: NDArray[np.float64] = logits.double().softmax(-1).numpy()
     return found
 
 
-def answers(model: GPT, world: World) -> Ids:
-    """The value that the model finds likeliest for each question."""
-    found: Ids = expected(model, world).argmax(-1)
+def counted(world: World, facts: Ids) -> NDArray[np.float64]:
+    """The same of a 4-gram model that backs off to shorter ones: (N, VALUES).
+
+    Witten and Bell 1991: p(v | context) = (count(v) + T p(v | shorter context)) / (count + T),
+    where T different values followed the context.
+    """
+    found = np.full((len(facts), VALUES), 1 / VALUES)
+    for known in range(4):  # syllables of the name that are looked at, from its end
+        keys, asked = _contexts(world.read, known), _contexts(facts, known)
+        pairs, times = np.unique(keys * VALUES + world.values[world.read], return_counts=True)
+        which, rows = np.unique(asked, return_inverse=True)
+        table = np.zeros((len(which), VALUES))
+        at = np.searchsorted(which, pairs // VALUES).clip(max=len(which) - 1)
+        there = which[at] == pairs // VALUES
+        table[at[there], pairs[there] % VALUES] = times[there]
+        count, kinds = table.sum(1)[rows, None], (table > 0).sum(1)[rows, None]
+        found = np.where(count > 0, (table[rows] + kinds * found) / (count + kinds + 1e-300), found)
     return found
 
 
-def sampled_error(model: GPT, world: World) -> float:
-    """The probability that an answer sampled at temperature 1 is wrong, mean over questions."""
-    at = np.arange(QUESTIONS)
-    return float(1 - expected(model, world)[at, world.values[world.asked]].mean())
+def _contexts(facts: Ids, known: int) -> Ids:
+    """A number for the last `known` syllables of each fact's name, (N,)."""
+    named = names(facts)[:, 3 - known :]
+    return (named * SYLLABLES ** np.arange(known)).sum(1)
+
+
+def miscalibration(p: NDArray[np.float64], truth: Ids) -> float:
+    """The theorem's delta, of what is expected (N, VALUES) and the true values (N,).
+
+    Take all answers to which the model gives more than 1 over the number of wrong answers: how much
+    probability it gives to them, minus how often the truth is among them, on the average. One
+    threshold, so this is not the expected calibration error.
+    """
+    above = p > 1 / (VALUES - 1)
+    return abs(float((p * above).sum(1).mean() - above[np.arange(len(truth)), truth].mean()))
 
 
 def lookup(world: World) -> Ids:
     """A table of what was read; for other names the commonest value of all."""
-    known = {int(fact): int(world.values[fact]) for fact in world.read}
-    ((common, _),) = Counter(world.values[world.read].tolist()).most_common(1)
-    return np.array([known.get(int(fact), common) for fact in world.asked])
+    return np.where(world.counts[world.asked] > 0, world.values[world.asked], world.told.argmax())
 
 
 def errors(world: World, given: Ids) -> dict[str, float]:
@@ -134,6 +177,6 @@ def errors(world: World, given: Ids) -> dict[str, float]:
 def slack(texts: int, values: int = VALUES) -> float:
     """What the bound takes off for N texts and so many answers: (35 + 6 ln N) / sqrt(N) + 2 / E.
 
-    E is the number of wrong answers. The model's own calibration error comes on top.
+    E is the number of wrong answers to a question. `miscalibration` comes on top.
     """
     return (35 + 6 * math.log(texts)) / math.sqrt(texts) + 2 / (values - 1)

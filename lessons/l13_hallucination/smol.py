@@ -2,7 +2,8 @@
 
 100 each: well known, known, obscure, and about countries, elements and books that do not exist.
 Bands are by the author's judgement, made before any run: what a schoolchild, a reader of newspapers
-and a specialist would know.
+and a specialist would know. Each is asked in two ways: "Answer with the name only" leaves no room
+for "I do not know", so it is asked again with leave to say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ import torch
 from minigpt import GPT, BPETokenizer, generate
 from minigpt.chat import Turn, chat_ids
 from minigpt.evaluate import token_losses
+from minigpt.modes import evaluating
 
 NAME = "smollm2-135m"
 ABOUT = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"
@@ -28,6 +31,10 @@ ASKED = {
     "symbol": "What is the chemical symbol of {}? Answer with the symbol only.",
     "author": "Who wrote {}? Answer with the name only.",
 }
+PERMISSION = "If there is none, or you do not know it, say so."
+WAYS = ("name only", "may decline")
+BEGINNING = "The capital of France is"
+SENTENCE = " Paris.\n\nThe answer is: 2018-01-22 12:12:53."  # its greedy continuation, in a trial
 _CAPITALS = """
 France/Paris;Germany/Berlin;Italy/Rome;Spain/Madrid;Japan/Tokyo;China/Beijing;Russia/Moscow;
 Egypt/Cairo;Greece/Athens;Portugal/Lisbon;Austria/Vienna;Ireland/Dublin;Poland/Warsaw;
@@ -39,8 +46,9 @@ Australia/Canberra;Chile/Santiago;Vietnam/Hanoi;the United Kingdom/London
 Romania/Bucharest;Bulgaria/Sofia;Serbia/Belgrade;Croatia/Zagreb;Slovakia/Bratislava;
 Slovenia/Ljubljana;Estonia/Tallinn;Latvia/Riga;Lithuania/Vilnius;Iceland/Reykjavik;
 Ukraine/Kyiv,Kiev;Belarus/Minsk;Albania/Tirana;Morocco/Rabat;Tunisia/Tunis;Ethiopia/Addis Ababa;
-Ghana/Accra;Senegal/Dakar;Uganda/Kampala;Zimbabwe/Harare;Nepal/Kathmandu;Mongolia/Ulaanbaatar;
-the Philippines/Manila;Indonesia/Jakarta;Malaysia/Kuala Lumpur;Venezuela/Caracas;Colombia/Bogota;
+Ghana/Accra;Senegal/Dakar;Uganda/Kampala;Zimbabwe/Harare;Nepal/Kathmandu;
+Mongolia/Ulaanbaatar,Ulan Bator;the Philippines/Manila;Indonesia/Jakarta;
+Malaysia/Kuala Lumpur;Venezuela/Caracas;Colombia/Bogota;
 Ecuador/Quito;Uruguay/Montevideo;Jamaica/Kingston;Lebanon/Beirut;Jordan/Amman;Syria/Damascus;
 Libya/Tripoli
 |
@@ -137,7 +145,13 @@ class Question:
 
     @property
     def text(self) -> str:
+        """The question, with the request for a bare name."""
         return ASKED[self.kind].format(self.about)
+
+    @property
+    def permitted(self) -> str:
+        """The question with leave to decline."""
+        return f"{self.text.split('? ')[0]}? {PERMISSION}"
 
 
 def all_questions() -> list[Question]:
@@ -152,42 +166,91 @@ def all_questions() -> list[Question]:
 
 
 _DECLINES = re.compile(
-    r"\b(i|we) (really )?(do not|don't|cannot|can't|could not|couldn't|was not able)\b"
-    r"|\b(i'm|i am) (not|unable|unsure|sorry)\b|\bunknown\b|\bfictional\b|\bnot (sure|aware)\b"
-    r"|\b(does not|doesn't|do not|don't) (exist|have an?)\b"
-    r"|\bno (known|record|information|such|official|country|element|book)\b"
-    r"|\bis not an? (real|recogni[sz]ed|known)?\b|\bnot (real|recogni[sz]ed)\b",
+    r"\b(i|we) (really |also )?(do not|don't|cannot|can't|could not|couldn't|was not able)\b"
+    r"|\b(i|we) have no \w+"
+    r"|\b(i'm|i am) (not|unable|unsure|sorry)\b|\bi apologi[sz]e\b|\bnot (sure|aware)\b"
+    r"|^\W*(n/a|none|nobody|no one|no|unknown)\W*$"
+    r"|(\b(is|are|was|remains)|'s) (currently |still |also )?(unknown|not known|unclear)\b"
+    r"|\b(does|do|did)(n't| not) (actually |really )?(exist|have an?)\b"
+    r"|\b(there|it) (is|are|was|has|have) no\b|\b(there )?(isn't|is not|aren't|are not) any\b"
+    r"|\bthere (isn't|is not) an?\b"
+    r"|\b(has|have) no (known|official|such|capital|author|symbol)\b"
+    r"|\bno (known|record|information|such|official|country|element|book|capital|author)\b"
+    r"|\bis(n't| not) an? (real|recogni[sz]ed|known|valid|chemical element|country|book)\b"
+    r"|\b(not|isn't|aren't) (real|recogni[sz]ed)\b",
     re.IGNORECASE,
 )
+_FICTIONAL = re.compile(
+    r"\b(is|are) (an? )?(entirely )?(fictional|fictitious|made-up|imaginary)\b(?! character)",
+    re.IGNORECASE,
+)
+_GIVEN = re.compile(  # a name after all: "…; its capital is Belgrad", "a fictional novel by Smith"
+    r"\b(?:capital(?: city)?(?: of \w+)? (?:is|was)|by(?: [a-z]+,?){0,3}|symbol(?: of \w+)? is) "
+    r"[\"']?[A-Z]"
+)
+_SYMBOL = re.compile(r"(?<!\w)[A-Z][a-z]?(?!'?\w)")
+_WORDS = frozenset("I In As At He No Be Am".split())  # symbols that may be words of English
+
+
+def _tidy(text: str) -> str:
+    """With plain apostrophes, and without the marks of Markdown."""
+    return text.replace("\u2019", "'").replace("*", "").replace("`", "")
 
 
 def plain(text: str) -> str:
-    """Small letters without accents or apostrophes, to compare names by."""
-    apart = unicodedata.normalize("NFKD", text.lower())
+    """Small letters without accents or apostrophes, a hyphen as a blank, to compare names by."""
+    apart = unicodedata.normalize("NFKD", text.lower().replace("-", " "))
     return "".join(c for c in apart if c.isascii() and c != "'")
+
+
+@cache
+def _answers(kind: str) -> dict[str, tuple[str, ...]]:
+    """What is asked about → the spellings of its answer, of one kind."""
+    return {
+        question.about: tuple(plain(name) for name in question.answer.split(","))
+        for question in all_questions()
+        if question.kind == kind and question.answer
+    }
+
+
+def _holds(words: str, name: str) -> bool:
+    return re.search(rf"(?<!not )\b{re.escape(name)}\b", words) is not None
 
 
 def is_right(question: Question, output: str) -> bool:
     """Whether the output's first line gives the answer, in whole words.
 
-    Names count in any of their spellings (see the lists: commas). A symbol, which may be a word of
-    English, has to be all of the line, or to follow "is".
+    Names count in any of their spellings (see the lists: commas). Whoever lists the capitals of
+    other countries besides is not right. Of chemical symbols the line must hold exactly one; what
+    may be a word of English counts only where no other symbol stands, and not in "I am not sure".
     """
-    line = output.strip().split("\n")[0]
+    line = _tidy(output.strip().split("\n")[0])
     if not question.answer:
         return False
     if question.kind == "symbol":
-        said = re.search(r"(?:^|\bis\W+)([A-Z][a-z]?)\W*$", line.strip())
-        return said is not None and said[1] == question.answer
-    words = plain(line)
-    return any(
-        re.search(rf"\b{re.escape(plain(name))}\b", words) for name in question.answer.split(",")
-    )
+        known = {name for names in _answers("symbol").values() for name in names}
+        said = {symbol for symbol in _SYMBOL.findall(line) if plain(symbol) in known}
+        return (said - _WORDS or said) == {question.answer} and not declines(line)
+    words, mine = plain(line), _answers(question.kind)[question.about]
+    others = {
+        name
+        for about, names in _answers(question.kind).items()
+        for name in names
+        if about != question.about and not any(name in own or own in name for own in mine)
+    }
+    listed = question.kind == "capital" and any(_holds(words, name) for name in others)
+    return any(_holds(words, name) for name in mine) and not listed
 
 
 def declines(output: str) -> bool:
-    """Whether the output says that it does not know, or that there is no such thing."""
-    return _DECLINES.search(output) is not None
+    """Whether the output says that it does not know, or that there is no such thing.
+
+    To call it fictional is to decline, unless a name is given after all.
+    """
+    line = _tidy(output)
+    if _DECLINES.search(line):
+        return True
+    return bool(_FICTIONAL.search(line)) and not _GIVEN.search(line)
 
 
 def reply(
@@ -209,27 +272,57 @@ def reply(
 
 
 def ask(
-    model: GPT, tokenizer: BPETokenizer, question: Question, new: int = 40
+    model: GPT, tokenizer: BPETokenizer, question: Question, way: str = WAYS[0], new: int = 40
 ) -> tuple[str, float]:
-    """SmolLM2's greedy answer to a question, and its probability per token."""
-    return reply(model, tokenizer, [{"role": "user", "content": question.text}], new)
+    """SmolLM2's greedy answer to a question put in one of WAYS, and its probability per token."""
+    if way not in WAYS:
+        raise ValueError(f"way={way!r}: choose one of {WAYS}")
+    text = question.text if way == WAYS[0] else question.permitted
+    return reply(model, tokenizer, [{"role": "user", "content": text}], new)
 
 
-def record(model: GPT, tokenizer: BPETokenizer, some: Sequence[Question]) -> list[dict[str, Any]]:
-    """A row for each question: output, confidence, right, and whether it states anything."""
+def record(
+    model: GPT, tokenizer: BPETokenizer, some: Sequence[Question], way: str = WAYS[0]
+) -> list[dict[str, Any]]:
+    """A row for each question: the whole output, its confidence, and whether right or declined.
+
+    What is neither is false or beside the point: the model says something else.
+    """
     rows = []
     for question in some:
-        output, confidence = ask(model, tokenizer, question)
+        output, confidence = ask(model, tokenizer, question, way)
         rows.append(
             {
+                "way": way,
                 "band": question.band,
                 "kind": question.kind,
                 "about": question.about,
-                "answer": question.answer,
-                "output": output.strip().split("\n")[0],
+                "truth": question.answer,
+                "output": output,
                 "confidence": confidence,
                 "right": int(is_right(question, output)),
-                "stated": int(not declines(output)),
+                "declined": int(declines(output)),
             }
         )
+    return rows
+
+
+def sentence(
+    model: GPT, tokenizer: BPETokenizer, before: str = BEGINNING, text: str = SENTENCE
+) -> list[dict[str, Any]]:
+    """A row for each token of a continuation: its probability, its rank, and the three likeliest.
+
+    The text is plain, without the marks of a conversation.
+    """
+    given, said = tokenizer.encode(before), tokenizer.encode(text)
+    with evaluating(model):
+        logits = model(torch.tensor([given + said]))[0, len(given) - 1 : -1]  # (N, V)
+    rows = []
+    for token, p in zip(said, logits.double().softmax(-1), strict=True):
+        best = p.topk(3)
+        row: dict[str, Any] = {"token": tokenizer.decode([token]), "p": float(p[token])}
+        row["rank"] = int((p > p[token]).sum()) + 1
+        for place, (other, chance) in enumerate(zip(best.indices, best.values, strict=True), 1):
+            row |= {f"best_{place}": tokenizer.decode([int(other)]), f"p_{place}": float(chance)}
+        rows.append(row)
     return rows

@@ -20,8 +20,8 @@ SHOWN = 3  # documents
 def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidgets.VBox:
     """Type a name or take one (mouse or keyboard), choose what to ask; names are shown as text.
 
-    Below: the answer, the probability that the model gives it, and the biographies it read about
-    this person that say so: many, few, or none.
+    Below: the answer, the probability that the model gives it, whether it is true, and how many of
+    the documents that name this person say so: many, few, or none.
     """
     wide = ipywidgets.Layout(width="36em")
     name = ipywidgets.Text(value=first, description="Name", continuous_update=False, layout=wide)
@@ -31,6 +31,7 @@ def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidg
     view = ipywidgets.HTML()
     state = {"drawn": 0}
     known = [person.name for person in people() if person.block in ("exposure", "asked")]
+    truths = {person.name: {a: person.value(a) for a in ATTRIBUTES} for person in people()}
 
     def take(exists: bool) -> None:
         state["drawn"] += 1
@@ -53,13 +54,17 @@ def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidg
         except ValueError as error:
             view.value = f"<p>{html.escape(str(error))}</p>"
             return
-        found = records.says_so(who, row["output"]) if row["stated"] else []
         about = records.documents_about(who)
+        found = records.saying(about, row["output"]) if row["stated"] else []
         listed = "".join(f"<li>{html.escape(text)}</li>" for text in found[:SHOWN])
+        truth = truths.get(who, {}).get(attribute.value)
+        mark = "There is no truth: nobody has this name."
+        if truth:
+            mark = "That is true." if truth == row["output"] else f"That is false: {truth}."
         view.value = (
             f"<p>{html.escape(item.prompt)} <b>{html.escape(row['output'])}</b> "
-            f"(probability {row['confidence']:.0%})</p>"
-            f"<p>{len(about)} biographies that it read name {html.escape(who)}, "
+            f"(probability {row['confidence']:.0%}). {html.escape(mark)}</p>"
+            f"<p>{len(about)} documents that it read name {html.escape(who)}, "
             f"{len(found)} say so.</p><ul>{listed}</ul>"
         )
 
