@@ -11,6 +11,7 @@ import shutil
 import labs
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from lessons import present, site, slides
 from lessons.course import ROOT, read_course
@@ -65,10 +66,17 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab on copies of the notebooks and on one with all widgets."""
+def lab_folder(tmp_path_factory):
+    """Copies of the notebooks."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(lab_folder):
+    """A JupyterLab on copies of the notebooks and on one with all widgets."""
+    folder = lab_folder
     cells = [nbformat.v4.new_code_cell(_dedented(code)) for code in WIDGETS.values()]
     made = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     nbformat.write(made, folder / "widgets.ipynb")
@@ -105,6 +113,49 @@ def test_a_notebook_opens_with_its_pictures_described(lab, page, source):
         for output in cell.get("outputs", [])
     )
     assert page.locator(".jp-OutputArea img").count() == pictures
+
+
+SHOWN = """() => {
+    const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
+    const code = [...Array(cells.length).keys()].map((at) => cells.get(at))
+        .filter((cell) => cell.type === 'code' && cell.outputs.length > 0);
+    const outputs = [...document.querySelectorAll('.jp-OutputArea-output')];
+    return {
+        trusted: code.map((cell) => cell.trusted),
+        shown: outputs.map((output) => output.innerText),
+        pictures: document.querySelectorAll('.jp-OutputArea img').length,
+        harmed: window.harmed === undefined ? 0 : window.harmed,
+    };
+}"""
+
+
+@pytest.mark.timeout(300)
+def test_a_trusted_and_an_untrusted_notebook_show_the_same(lab, lab_folder, page):
+    """Ours hold text and pictures alone, which Jupyter shows without a signature; a hostile output
+    that somebody put into a file is not trusted, and does nothing."""
+    name = SOURCES[0].notebook.name
+    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+    for title in ("strange", "signed"):
+        nbformat.write(notebook, lab_folder / f"{title}.ipynb")
+    signer = NotebookNotary(data_dir=str(lab_folder.parent / "jupyter" / "data"))
+    signer.sign(nbformat.read(lab_folder / "signed.ipynb", as_version=4))
+    labs.open_notebook(page, lab, "strange.ipynb")
+    strange = page.evaluate(SHOWN)
+    labs.open_notebook(page, lab, "signed.ipynb")
+    signed = page.evaluate(SHOWN)
+    assert all(strange["trusted"])
+    assert strange == signed
+    assert len(signed["shown"]) > 10
+
+    hostile = nbformat.v4.new_output("display_data", {"text/html": HOSTILE, "text/plain": "calm"})
+    cell = nbformat.v4.new_code_cell("1", outputs=[hostile], execution_count=1)
+    altered = nbformat.v4.new_notebook(cells=[cell], metadata=METADATA)
+    nbformat.write(altered, lab_folder / "altered.ipynb")
+    labs.open_notebook(page, lab, "altered.ipynb")
+    page.wait_for_timeout(500)
+    found = page.evaluate(SHOWN)
+    assert found["trusted"] == [False]
+    assert found["harmed"] == 0
 
 
 @pytest.mark.skipif(not ALL, reason="set MINIGPT_BROWSER=all: minutes a notebook")
