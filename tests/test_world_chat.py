@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from lessons.world.chat_bot import if_then_bot
+from lessons.world.chat_bot import bot_with_memory, if_then_bot
 from lessons.world.chat_language import Chat
 from lessons.world.language import FIRST_NAMES
 from lessons.world.plan import held_out
@@ -225,6 +225,31 @@ def test_rules_answer_the_last_message_only():
         right[item.meta["needs"] > 0].append(family.is_correct(item, output))
     assert sum(right[False]) / len(right[False]) > 0.95  # it is a fair bot …
     assert sum(right[True]) / len(right[True]) < 0.6  # … that does not see enough
+
+
+@pytest.mark.parametrize("split", family.SPLITS)
+def test_rules_with_a_memory_answer_what_the_chat_said(split):
+    items = family.items(Tape("memory"), 400, split)
+    wrong = [i for i in items if not family.is_correct(i, bot_with_memory(i.prompt))]
+    assert not wrong
+
+
+def test_a_memory_keeps_the_last_word_on_each_order():
+    chat = (
+        "<|user|> I ordered a red lamp, order 48.\n<|bot|> Thank you. I see order 48, a red lamp.\n"
+        "<|user|> I bought a jug.\n<|bot|> Thank you. I see order 31, an orange jug.\n"
+        "<|user|> Please make order 48 blue.\n<|bot|> Then order 48 is a blue lamp.\n"
+        "<|user|> {}\n<|bot|>"
+    )
+    for asked, answer in (
+        ("Which colour is order 48?", "The lamp is blue."),
+        ("I paid 48 crowns for the jug and 9 for postage.", "That makes 57 crowns for order 31."),
+        ("What have I ordered so far?", "You ordered a blue lamp and an orange jug."),
+        ("Thanks, I must go.", "Goodbye."),
+    ):
+        assert bot_with_memory(chat.format(asked)) == answer
+    nothing_said = bot_with_memory("<|user|> Which colour is order 48?\n<|bot|>")
+    assert nothing_said == if_then_bot("Which colour is order 48?")
 
 
 def test_baselines():

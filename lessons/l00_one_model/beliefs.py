@@ -49,6 +49,16 @@ def keep(beliefs: Mapping[str, str], path: Path = FILE) -> None:
     write_text(path, json.dumps(merged, indent=2) + "\n")
 
 
+def course_map() -> str:
+    """Every lesson with its question, and below it the claims that it decides, as plain text."""
+    claims, lines = read_rules(), []
+    for lesson in read_course():
+        lines.append(f"{lesson.no} {lesson.title}: {lesson.question}")
+        own = [claims[name] for name in lesson.claims if claims[name].lesson == lesson.no]
+        lines += [f"     “{claim.claim}”" for claim in own]
+    return "\n".join(lines)
+
+
 def form(path: Path = FILE) -> ipywidgets.VBox:
     """One row for each claim of the course: its lesson, and a choice that is kept at once."""
     claims, before = read_rules(), read(path)

@@ -1,13 +1,14 @@
 """The tasks of lesson 00: items of the world's families, what the model says, and its mark.
 
 Every mark is computed from the world: programs run, rhymes looked up, facts read from the truth
-table. "invented" is a wrong answer to a question that has no answer.
+table. "invented" is what is said where there is nothing to say: of somebody who does not exist, of
+what a text does not tell, of a bug in a right program.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lessons import evaluate
@@ -39,7 +40,6 @@ TASKS: dict[str, Task] = {
         Task("summary", "stories", keep=lambda meta: meta["kind"] == "summary"),
         Task("conversation", "chat", keep=lambda meta: meta["needs"] > 0),
         Task("reading", "passages"),
-        Task("not stated", "passages", "unanswerable"),
         Task("sentiment", "sentiment"),
         Task("topic", "topic"),
         Task("intent", "intent"),
@@ -49,11 +49,16 @@ TASKS: dict[str, Task] = {
         Task("arithmetic", "sums"),
         Task("running code", "programs"),
         Task("code to code", "toy_code"),
+        Task("no bug", "bugs", keep=lambda meta: meta["kind"] == "none"),
+        Task("not stated", "passages", "unanswerable"),
         Task("facts", "questions", "asked"),
         Task("strangers", "questions", "strangers"),
     )
 }
 CLAIMED = ("verse", "debugging", "summary", "conversation")  # what the claim names
+NOTHING = {"no bug": "no bug", "not stated": NOT_STATED, "strangers": NOT_STATED}  # right there
+ASIDE = (*NOTHING, "facts")  # rows that are read otherwise than the tasks: see the lesson
+MARGIN = 0.1  # what a task must lie above the best simple answer to count as done
 
 
 def items(name: str, n: int, seed: int) -> list[Item]:
@@ -79,12 +84,12 @@ def kept(task: Task, n: int, tape: Tape, split: str) -> list[Item]:
 def mark(name: str, item: Item, output: str, *, new: bool = False) -> Mark:
     """What an output is worth.
 
-    Of a question without an answer (about somebody who does not exist, or what a text does not
-    say), "not stated" is right and anything else invented. `new`: a verse that stands in the
-    training text does not count (all of it is drawn again to see, which takes a while).
+    Where there is nothing to say (see NOTHING), saying so is right and anything else invented.
+    `new`: a verse that stands in the training text does not count (all of it is drawn again to see,
+    which takes a while).
     """
-    if name in ("strangers", "not stated"):
-        return "right" if output.strip() == NOT_STATED else "invented"
+    if name in NOTHING:
+        return "right" if output.strip() == NOTHING[name] else "invented"
     family = TASKS[name].family
     right = evaluate.is_right(family, item, output) if new else is_correct(family, item, output)
     return "right" if right else "wrong"
@@ -99,7 +104,10 @@ def attempt(
     model: GPT, tokenizer: BPETokenizer, name: str, some: Sequence[Item]
 ) -> list[tuple[Item, str, Mark]]:
     """The model's greedy output for each item of a task, with its mark."""
-    outputs = evaluate.answers(model, tokenizer, some)
+    # As much is written as the answer is long, and a little more: "no bug" would leave no room.
+    room = " x" * 16 if name in NOTHING else ""
+    wide = [replace(item, answer=item.answer + room) for item in some]
+    outputs = evaluate.answers(model, tokenizer, wide)
     return [
         (item, output, mark(name, item, output)) for item, output in zip(some, outputs, strict=True)
     ]
@@ -109,3 +117,15 @@ def shown(item: Item, output: str, given: Mark) -> str:
     """A prompt with the model's output after it (from » to the line's end), and the mark."""
     said = output.strip("\n").rstrip()
     return f"{item.prompt} »{said}\n{SIGNS[given]} {given}"
+
+
+TO_TRANSLATE = "The small dog sees the fox."
+
+
+def translated(model: GPT, tokenizer: BPETokenizer, prompt: str) -> str:
+    """A reader's prompt, what the model adds, and whether that says TO_TRANSLATE in Tavi."""
+    if not prompt.strip():
+        return f"no prompt yet. Which text would go on with {TO_TRANSLATE!r} in Tavi?"
+    item = Item(prompt.rstrip(), " x" * 20, meta={"direction": "to tavi", "source": TO_TRANSLATE})
+    output = evaluate.answers(model, tokenizer, [item])[0]
+    return shown(item, output, "right" if is_correct("tavi", item, output) else "wrong")

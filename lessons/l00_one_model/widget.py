@@ -54,7 +54,8 @@ def prompt_box(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
             length = len(tokenizer.encode(text))
             if length > LONGEST:
                 raise ValueError(f"the prompt has {length} tokens: at most {LONGEST} fit")
-            asked = some if known else Item(text, " x" * NEW, stop="\n\n")
+            # A little more is written than the answer is long, which stands for NEW tokens here.
+            asked = some if known else Item(text, " x" * (NEW - 8), stop="\n\n")
             output = evaluate.answers(model, tokenizer, [asked])[0]
         except ValueError as error:
             view.value = f"<p>{html.escape(str(error))}</p>"
