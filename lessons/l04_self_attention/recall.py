@@ -21,14 +21,14 @@ from minigpt import GPT, GPTConfig
 from minigpt.data import IGNORE
 from minigpt.optim import Muon
 
-N_KEYS, N_VALUES, N_NOISE = 32, 16, 16
+N_KEYS, N_VALUES, N_NOISE = 16, 16, 16
 VOCAB = N_KEYS + N_VALUES + N_NOISE
 WIDTH = 64
 BESIDE_MUON = 3e-3  # the rate of AdamW for what Muon does not train
 CHANCE = 1 / N_VALUES
 TOKENS = 6_000  # of a step: as many sequences as fit
 SHORTEST, LONGEST = 4, 256  # tokens of noise
-FEWEST, MOST = 2, 32  # pairs
+FEWEST, MOST = 2, 16  # pairs
 AT_START, GROWN = 0.3, 0.6  # of the training: the task is its easiest until, its hardest from here
 KINDS = ("attention", "LSTM", "GRU")
 
@@ -91,7 +91,7 @@ class Recurrent(nn.Module):
         return self.head(self.cell(self.embed(idx))[0])
 
 
-HIDDEN = {"LSTM": 124, "GRU": 146}  # so that all three have about as many parameters
+HIDDEN = {"LSTM": 125, "GRU": 147}  # so that all three have about as many parameters
 
 
 def make(kind: str, length: int, seed: int) -> nn.Module:
@@ -141,7 +141,7 @@ class Recipe:
 def drawn(vary: str, done: float, generator: torch.Generator) -> Task:
     """A task for training, when a share `done` of the steps is over.
 
-    vary="gap": 4 pairs, and noise from 4 to at most 256 tokens. vary="pairs": 2 to at most 32 pairs
+    vary="gap": 4 pairs, and noise from 4 to at most 256 tokens. vary="pairs": 2 to at most 16 pairs
     and 16 tokens of noise. The task begins at its easiest, and its upper end grows: a model that
     meets the hardest first may learn nothing for thousands of steps, whatever it could hold.
     vary="nothing": 4 pairs and 4 tokens throughout. Raises ValueError for another `vary`.

@@ -91,8 +91,8 @@ def gap_finding() -> str:
 def pairs_finding() -> str:
     """What the figure of right answers by pairs shows."""
     return (
-        f"Right answers as the pairs grow from 2 to 32: {_ends(by_pairs())}; naming the value told "
-        f"most often falls from {most_frequent(2):.0%} to {most_frequent(32):.0%}; chance 6 %."
+        f"Right answers as the pairs grow from 2 to 16: {_ends(by_pairs())}; naming the value told "
+        f"most often falls from {most_frequent(2):.0%} to {most_frequent(16):.0%}; chance 6 %."
     )
 
 

@@ -34,7 +34,7 @@ STEPS = 1_500
 LONGER = 3  # times the steps, for the recurrent models: is it time that they lack?
 FEWER = SEEDS[:3]  # seeds of what decides nothing
 GAPS = (4, 16, 64, 128, 256)
-PAIRS = (2, 4, 8, 16, 32)
+PAIRS = (2, 4, 8, 16)
 TASKS = {
     "gap": [Task(4, gap) for gap in GAPS],
     "pairs": [Task(n, 16) for n in PAIRS],
