@@ -148,6 +148,7 @@ def card(name: str, folder: Path) -> str:
     kl = scores.get("markov_kl")
     training = about["training"]
     threads = "thread" if about["threads"] == 1 else "threads"
+    on = about.get("gpu") or f"{about['threads']} {threads} of an {about['cpu']}"
     parts = [
         f"# {name}",
         f"A GPT of {about['parameters']:,} parameters, pre-trained on Fernhollow, the invented "
@@ -166,10 +167,9 @@ def card(name: str, folder: Path) -> str:
         "attention alone. Weights are stored in bfloat16.",
         f"Trained by `python -m lessons pretrain {name}`: {about['steps']:,} steps of "
         f"{training['batch_size']} windows, {about['tokens']:,} tokens, {about['minutes']:.0f} "
-        f"minutes with {about['threads']} {threads} of an {about['cpu']} (Python "
-        f"{about['python']}, PyTorch {about['torch']}, {about['date']}). Seeds: weights "
-        f"{about['seed']}, corpus 1. Muon {training['muon_learning_rate']:g}, AdamW "
-        f"{training['learning_rate']:g}, weight decay {training['weight_decay']:g}, "
+        f"minutes with {on} (Python {about['python']}, PyTorch {about['torch']}, "
+        f"{about['date']}). Seeds: weights {about['seed']}, corpus 1. Muon "
+        f"{training['muon_learning_rate']:g}, AdamW {training['learning_rate']:g}, weight decay {training['weight_decay']:g}, "
         f"{training['warmup_steps']} steps of warm-up, linear decay over the last "
         f"{100 * training['decay_fraction']:.0f} %. Every step's loss: `log.csv`; loss on other "
         f"documents of the same families at the end: {about['held_out_loss']:.4f} nats a token. "

@@ -24,6 +24,7 @@ from lessons.world.tasks import couplets, markov, passages
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, generate, load
 from minigpt.evaluate import next_token_loss
+from minigpt.hardware import choose_device
 from minigpt.intervals import mean_interval, wilson_interval
 from minigpt.modes import evaluating
 from minigpt.tokenizer import END
@@ -207,7 +208,7 @@ def family_losses(
         nats = tokens = 0.0
         with evaluating(model):
             for row in rows:
-                ids = torch.tensor([row])
+                ids = torch.tensor([row], device=model.device)
                 nats += float(next_token_loss(model(ids[:, :-1]), ids[:, 1:], "sum"))
                 tokens += len(row) - 1
         bits = sum(document.bits for document in texts)
@@ -287,8 +288,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="of the items")
     parser.add_argument("--no-baselines", action="store_true", help="leave the baselines out")
     parser.add_argument("--out", type=Path, help="write all scores to this JSON file")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto (CUDA if it is there)")
     args = parser.parse_args(arguments)
-    model, tokenizer = load(args.name)
+    model, tokenizer = load(args.name, device=choose_device(args.device)[0])
     if not isinstance(tokenizer, BPETokenizer) or "<|bot|>" not in tokenizer.special_tokens:
         raise ValueError(f"{args.name} is no model of Fernhollow: it lacks the special tokens")
     result = evaluate(

@@ -35,7 +35,7 @@ from lessons.world.plan import PLANS, Plan
 from minigpt import GPT, BPETokenizer, GPTConfig, fit, save_checkpoint
 from minigpt.checkpoint import VOCABULARY, load_checkpoint
 from minigpt.files import new_folder
-from minigpt.hardware import choose_threads
+from minigpt.hardware import choose_device, choose_threads
 from minigpt.run_folder import checkpoints
 from minigpt.tokenizer_file import load_tokenizer, save_tokenizer
 from minigpt.train import Batch
@@ -137,7 +137,14 @@ def val_batches(plan: Plan, tokenizer: BPETokenizer, config: TrainConfig, block_
 
 
 def pretrain(
-    name: str, run: Path, *, until: float = 1.0, steps: int | None = None, compile: bool = False
+    name: str,
+    run: Path,
+    *,
+    until: float = 1.0,
+    steps: int | None = None,
+    compile: bool = False,
+    seed: int = SEED,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Any] | None:
     """Train a model of RECIPES in the folder `run`, or go on there.
 
@@ -145,6 +152,7 @@ def pretrain(
 
     `until`: stop (and keep the state) after this part of the training, by the schedule of the
     whole. `steps`: fewer steps than the corpus has, by a schedule of their own: for trials.
+    `seed`: of the initial weights, which are drawn on the CPU and so are the same on any `device`.
     """
     recipe = RECIPES[name]
     plan = PLANS[recipe.plan]
@@ -154,8 +162,8 @@ def pretrain(
     config = replace(recipe.training, steps=steps or batches.steps, compile=compile)
     tokens_a_step = config.batch_size * recipe.model.block_size
     marks = {round(part * config.steps) for part in recipe.kept}
-    torch.manual_seed(SEED)
-    model = GPT(recipe.model)
+    torch.manual_seed(seed)
+    model = GPT(recipe.model).to(device)
     print(f"{model.num_parameters():,} parameters, {config.steps:,} steps", flush=True)
     interval = config.checkpoint_interval  # what lies beyond the last checkpoint would be lost
     stop = config.steps if until == 1 else round(until * config.steps / interval) * interval
@@ -193,7 +201,7 @@ def pretrain(
     return {
         "model": name,
         "plan": recipe.plan,
-        "seed": SEED,
+        "seed": seed,
         "parameters": model.num_parameters(),
         "steps": config.steps,
         "tokens": config.steps * tokens_a_step,
@@ -203,6 +211,7 @@ def pretrain(
         "minutes": round(history.seconds / 60, 1),
         "threads": torch.get_num_threads(),
         "cpu": cpu_name(),
+        "gpu": torch.cuda.get_device_name(model.device) if model.device.type == "cuda" else "",
         "python": platform.python_version(),
         "torch": metadata.version("torch"),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -210,10 +219,10 @@ def pretrain(
 
 
 def stored(model: GPT) -> GPT:
-    """A copy in bfloat16, as models are kept: half the bytes."""
+    """A copy in bfloat16 and on the CPU, as models are kept: half the bytes."""
     with torch.device("meta"):
         copy = GPT(model.config)
-    weights = {name: w.detach().bfloat16() for name, w in model.state_dict().items()}
+    weights = {name: w.detach().cpu().bfloat16() for name, w in model.state_dict().items()}
     copy.load_state_dict(weights, assign=True)
     return copy
 
@@ -241,6 +250,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--until", type=float, default=1.0, help="stop after this part, 0 to 1")
     parser.add_argument("--steps", type=int, help="a shorter training, for trials; not published")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the initial weights")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if it is there), cpu, cuda")
     args = parser.parse_args(arguments)
     if not 0 < args.until <= 1:
         raise ValueError(f"--until {args.until}: choose more than 0, and at most 1")
@@ -249,7 +260,17 @@ def main(arguments: Sequence[str]) -> int:
         torch.set_num_threads(args.threads)
     else:
         choose_threads()
-    about = pretrain(args.name, run, until=args.until, steps=args.steps, compile=args.compile)
+    device, why = choose_device(args.device)
+    print(f"on {device} ({why})", flush=True)
+    about = pretrain(
+        args.name,
+        run,
+        until=args.until,
+        steps=args.steps,
+        compile=args.compile,
+        seed=args.seed,
+        device=device,
+    )
     if about is None:
         print(f"not finished: the same command without --until goes on from {run}")
     elif args.steps is None:

@@ -102,6 +102,22 @@ def test_a_run_that_stops_and_goes_on_ends_alike(tmp_path, recipe):
     assert whole is not None
     assert parted is not None
     assert whole["held_out_loss"] == parted["held_out_loss"]
+    other = pretrain.pretrain("fernhollow", tmp_path / "c", seed=2)
+    assert other is not None
+    assert (whole["seed"], other["seed"]) == (1, 2)
+    assert whole["held_out_loss"] != other["held_out_loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_training_on_a_gpu_goes_as_on_a_cpu(tmp_path, recipe):
+    losses = {}
+    for device in ("cpu", "cuda"):
+        about = pretrain.pretrain("fernhollow", tmp_path / device, device=device)
+        assert about is not None
+        assert bool(about["gpu"]) == (device == "cuda")
+        losses[device] = about["held_out_loss"]
+    assert losses["cuda"] == pytest.approx(losses["cpu"], rel=0.01)
 
 
 def test_a_run_of_another_plan_is_refused(tmp_path, recipe, monkeypatch):
@@ -114,6 +130,8 @@ def test_a_run_of_another_plan_is_refused(tmp_path, recipe, monkeypatch):
 def test_what_the_commands_refuse(tmp_path, capsys):
     assert lessons_main(["pretrain", "fernhollow", "--until", "2"]) == 2
     assert "choose more than 0, and at most 1" in capsys.readouterr().err
+    assert lessons_main(["pretrain", "fernhollow", "--device", "cuda:99"]) == 2
+    assert "try --device cpu" in capsys.readouterr().err
     assert lessons_main(["card", "nobody"]) == 2
     assert "python -m lessons evaluate nobody" in capsys.readouterr().err
 

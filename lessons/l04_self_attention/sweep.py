@@ -20,7 +20,7 @@ import torch
 
 from lessons.l04_self_attention import bank, moved, recall
 from lessons.l04_self_attention.recall import KINDS, Recipe, Task
-from lessons.sweeps import provenance, read_json, write_csv, write_json
+from lessons.sweeps import cpu_name, provenance, read_json, write_csv, write_json
 from minigpt import BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
@@ -104,6 +104,7 @@ def _run(name: str, job: Callable[[], dict[str, Any]]) -> float:
     start = time.perf_counter()
     part = job()
     part["seconds"] = time.perf_counter() - start
+    part["on"] = f"{cpu_name()}, PyTorch {torch.__version__}"
     write_json(PARTS / f"{name}.json", part)
     return float(part["seconds"])
 
@@ -164,6 +165,7 @@ def _write_tables(tables: Mapping[str, Sequence[str]], best: Mapping[str, str]) 
     origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=["fernhollow"])
     origin["seconds_are"] = "training and measuring, summed over processes of one thread"
     origin["recipes"] = dict(best)
+    origin["trained_on"] = sorted({part["on"] for part in trained})
     write_json(RESULTS / "provenance.json", origin)
 
 
