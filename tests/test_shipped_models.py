@@ -11,7 +11,14 @@ import torch
 
 from lessons import card, evaluate
 from lessons.course import ROOT
-from lessons.models import MODELS, fernhollow, fernhollow_small, fernhollow_twin
+from lessons.l08_fine_tuning import assistant
+from lessons.models import (
+    MODELS,
+    fernhollow,
+    fernhollow_chat,
+    fernhollow_small,
+    fernhollow_twin,
+)
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
@@ -20,7 +27,10 @@ from lessons.world.tasks import markov
 from minigpt import GPT, load
 from minigpt.tokenizer import END
 
-SHIPPED = (fernhollow(), fernhollow_small(), fernhollow_twin())
+PRETRAINED = (fernhollow(), fernhollow_small(), fernhollow_twin())
+# Tuned from one of these, by a sweep: there as soon as it was run.
+TUNED = tuple(folder for folder in (fernhollow_chat(),) if folder.is_dir())
+SHIPPED = (*PRETRAINED, *TUNED)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +56,7 @@ def test_the_shipped_model_opens_fast_and_offline(shipped, monkeypatch):
 
 
 def test_the_shipped_models_files():
-    for folder in SHIPPED:
+    for folder in PRETRAINED:
         about = json.loads((folder / "extra.json").read_text())
         assert about["model"] == folder.name
         assert about["plan"] in PLANS
@@ -57,6 +67,20 @@ def test_the_shipped_models_files():
     steps = sorted((fernhollow_small() / "steps").iterdir())
     assert 6 <= len(steps) <= 8
     assert [load(step)[0].config for step in steps[:1]] == [load("fernhollow-small")[0].config]
+
+
+def test_the_tuned_models_files():
+    for folder in TUNED:
+        about = json.loads((folder / "extra.json").read_text())
+        assert about["model"] == folder.name
+        assert about["from"] in {base.name for base in PRETRAINED}
+        log = (folder / "log.csv").read_text().splitlines()
+        assert len(log) == about["steps"] + 1
+        assert (folder / "CARD.md").read_text() == assistant.card(about)
+        base, tuned = (load(where)[0] for where in (about["from"], folder))
+        assert tuned.config == base.config
+        assert not torch.equal(tuned.lm_head.weight, base.lm_head.weight)
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 12e6
 
 
 def test_the_readme_tells_the_recorded_scores(shipped):

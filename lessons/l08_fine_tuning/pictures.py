@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +15,8 @@ from minigpt.intervals import Interval
 def transfer(curves: Mapping[str, Mapping[int, Interval]], level: float) -> Figure:
     """Fields right over the number of notes, a line for each start; the level as a dashed line."""
     fig, ax = plt.subplots(figsize=(9, 5))
-    for (name, curve), color, style in zip(curves.items(), PALETTE, ("o-", "s--"), strict=False):
+    styles = ("o-", "s--", "^:")
+    for (name, curve), color, style in zip(curves.items(), PALETTE, styles, strict=False):
         sizes = sorted(curve)
         mean, low, high = ([100 * curve[n][part] for n in sizes] for part in range(3))
         ax.plot(sizes, mean, style, color=color, label=name)
@@ -44,33 +45,49 @@ def forgetting(kept: Mapping[str, Mapping[str, float]]) -> Figure:
     return fig
 
 
-def against_trained(methods: Mapping[str, Mapping[str, Interval]]) -> Figure:
-    """Points lost on old tasks over the numbers that were trained, a point for each method."""
-    fig, ax = plt.subplots(figsize=(9, 5))
-    for (name, values), color in zip(methods.items(), PALETTE, strict=False):
-        mean, low, high = (100 * value for value in values["lost"])
-        x = values["trained"][0]
-        ax.errorbar(x, mean, [[mean - low], [high - mean]], fmt="o", color=color, capsize=5)
-        ax.annotate(name, (x, mean), xytext=(8, 6), textcoords="offset points", color=color)
-    ax.axhline(0, color=COLORS["black"], linewidth=1)
-    ax.set_xscale("log")
-    ax.set(xlabel="numbers trained", ylabel="lost on old tasks (points)")
+def paths(found: Mapping[str, Sequence[tuple[float, float]]], target: float) -> Figure:
+    """Loss on old documents over fields right, look by look; the target as a dotted line."""
+    fig, ax = plt.subplots(figsize=(9, 5.2))
+    marks = ("o-", "s-", "^-", "o--", "s--", "^--", "x:")
+    for (name, path), color, mark in zip(found.items(), PALETTE, marks, strict=False):
+        fields, nats = zip(*path, strict=True)
+        ax.plot([100 * share for share in fields], nats, mark, color=color, label=name)
+    ax.axvline(100 * target, color=COLORS["black"], linewidth=1, linestyle=":")
+    ax.set(xlabel="fields right (%)", ylabel="loss on old documents\n(nats a token)")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
 def mixture(shares: Mapping[str, Mapping[str, Interval]]) -> Figure:
-    """Four bars a family: trained alone, alone for longer, with all but one other, with all."""
-    kinds = ("alone", "alone, longer", "all but one", "all")
+    """Three bars a family: trained alone, alone for longer, and with all."""
     fig, ax = plt.subplots(figsize=(11, 4.8))
-    places = np.arange(len(shares))
+    places, kinds = np.arange(len(shares)), [*next(iter(shares.values()))]
     for number, (kind, color) in enumerate(zip(kinds, PALETTE, strict=False)):
-        mean = np.array([100 * shares[family][kind][0] for family in shares])
-        low = mean - [100 * shares[family][kind][1] for family in shares]
-        high = [100 * shares[family][kind][2] for family in shares] - mean
-        ax.bar(places + 0.21 * (number - 1.5), mean, 0.2, yerr=[np.abs(low), np.abs(high)],
+        mean, low, high = (
+            np.array([100 * shares[family][kind][part] for family in shares]) for part in range(3)
+        )
+        ax.bar(places + 0.27 * (number - 1), mean, 0.26, yerr=np.abs([mean - low, high - mean]),
                color=color, label=kind, capsize=3)  # fmt: skip
     ax.set_xticks(places, list(shares))
     ax.set(ylabel="right (%)", ylim=(0, 105))
     ax.grid(axis="x", visible=False)
-    ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.14))
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.14))
+    return fig
+
+
+def left_out(changes: Mapping[str, Mapping[str, float]]) -> Figure:
+    """A table in colours: points that a family (row) changes when another one is left out."""
+    names = list(changes)
+    table = np.array([[100 * changes[f].get(out, np.nan) for out in names] for f in names])
+    largest = float(np.nanmax(np.abs(table)))
+    fig, ax = plt.subplots(figsize=(9, 5))
+    ax.imshow(table, vmin=-largest, vmax=largest, cmap="PuOr", aspect="auto")
+    for row, column in np.ndindex(*table.shape):
+        if row != column:
+            ax.text(column, row, f"{table[row, column]:+.0f}", ha="center", va="center",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})  # fmt: skip
+    ax.set_xticks(range(len(names)), names, rotation=25, ha="right")
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="left out", ylabel="task")
+    ax.grid(visible=False)
     return fig

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from lessons.l08_fine_tuning.mixture import LONG
+from lessons.l08_fine_tuning import measures
+from lessons.l08_fine_tuning.tuning import METHODS
 from lessons.sweeps import read_csv, read_json
-from minigpt.intervals import Interval, mean_interval
+from minigpt import BPETokenizer, load, load_adapter
+from minigpt.intervals import Interval, bootstrap_interval, mean_interval
 
 RESULTS = Path(__file__).parent / "results"
+ADAPTERS = RESULTS / "adapters"
+END = "full, to the end"  # all weights, not stopped at the target: the specialist
+AGAIN, AGAIN_METHOD, AGAIN_N = ("sentiment", "sums"), "LoRA 4", 10  # asked again in the notebook
+AGAIN_SEED = 10
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -24,64 +31,215 @@ def _by(found: list[dict[str, str]], key: str, value: str) -> dict[str, Interval
     return {name: mean_interval(values) for name, values in groups.items()}
 
 
-def transfer(start: str) -> dict[int, Interval]:
-    """Fields right by number of notes, from "pre-trained" or "random weights"."""
+# --- transfer -----------------------------------------------------------------------------------
+
+
+def transfer(start: str, what: str = "fields") -> dict[int, Interval]:
+    """Fields right by number of notes, from "pre-trained" or "random weights".
+
+    `what`: "fields", "whole" (notes), or "words": fields by a bag of words on the same notes.
+    """
     some = [row for row in rows("transfer") if row["start"] == start]
-    return {int(n): interval for n, interval in _by(some, "notes", "fields").items()}
+    found = {int(n): interval for n, interval in _by(some, "notes", what).items()}
+    return dict(sorted(found.items()))
+
+
+def curves() -> dict[str, dict[int, Interval]]:
+    """The lines of the picture: both starts, and a bag of words."""
+    found = {start: transfer(start) for start in ("pre-trained", "random weights")}
+    return found | {"bag of words": transfer("pre-trained", "words")}
+
+
+def trained_out() -> dict[str, str]:
+    """Start → how its trainings were chosen and ended, in words."""
+    found = {}
+    for start in ("pre-trained", "random weights"):
+        some = [row for row in rows("transfer") if row["start"] == start]
+        capped = sum(row["why"] == "cap" for row in some)
+        steps = [int(row["steps"]) for row in some]
+        found[start] = (
+            f"{some[0]['optimizer']} {some[0]['rate']}, {min(steps)} to {max(steps)} steps, "
+            f"{capped} of {len(some)} trainings ended by the limit, loss in the end at most "
+            f"{max(float(row['loss']) for row in some):.3f}"
+        )
+    return found
+
+
+def specialist() -> dict[str, tuple[Interval, Interval]]:
+    """Who → fields and whole notes right: before, constant, bag of words, specialist."""
+    asked, found = rows("before"), {}
+    for k in ("0", "1", "2"):
+        some = [row for row in asked if row["examples"] == k]
+        fields, notes = ([float(row[what]) for row in some] for what in ("fields", "notes"))
+        name = f"fernhollow before, {k} example{'' if k == '1' else 's'}"
+        found[name] = mean_interval(fields), mean_interval(notes)
+    constant = [float(row["constant"]) for row in asked if row["examples"] == "0"]
+    found["commonest value of each field"] = mean_interval(constant), (0.0, 0.0, 0.0)
+    fields_, notes_ = (_by(rows("specialist"), "what", what) for what in ("fields", "notes"))
+    return found | {name: (fields_[name], notes_[name]) for name in fields_}
+
+
+# --- methods ------------------------------------------------------------------------------------
 
 
 def methods() -> dict[str, dict[str, Interval]]:
-    """Method → "fields", "notes", "lost" (mean over families), "steps", "trained" (numbers)."""
+    """Method → "fields", "notes", "lost" (share right), "gained" (nats a token), "steps", … .
+
+    Also "trained" (numbers), "rate", and "reached": the share of runs that reached the target.
+    """
     found = rows("methods")
-    columns = ("fields", "notes", "lost", "steps", "trained")
+    columns = "fields notes lost gained steps trained rate reached".split()
     tables = {column: _by(found, "method", column) for column in columns}
-    return {name: {column: tables[column][name] for column in columns} for name in tables["lost"]}
+    return {
+        name: {column: tables[column][name] for column in columns}
+        for name in METHODS
+        if name in tables["lost"]
+    }
+
+
+def rates() -> dict[str, list[dict[str, str]]]:
+    """Method → a row for each rate that was tried, from the lowest."""
+    tried = sorted(rows("rates"), key=lambda row: float(row["rate"]))
+    return {name: [row for row in tried if row["method"] == name] for name in METHODS}
+
+
+def paths() -> dict[str, list[tuple[float, float]]]:
+    """Method → fields right and nats a token on old documents, look by look, of the first seed."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows("path"):
+        if int(row["seed"]) == AGAIN_SEED:
+            point = float(row["fields"]), float(row["nats"])
+            found.setdefault(row["method"], []).append(point)
+    return {name: found[name] for name in METHODS if name in found}
+
+
+def _kept(what: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for table in ("kept_before", "kept", "kept_specialist"):
+        for row in rows(table):
+            if row[what]:
+                families = found.setdefault(row["method"], {})
+                families.setdefault(row["family"], []).append(float(row[what]))
+    return {
+        method: {family: fmean(values) for family, values in found[method].items()}
+        for method in ("before", *METHODS, END)
+        if method in found
+    }
 
 
 def kept() -> dict[str, dict[str, float]]:
     """Method → family → mean share right after fine-tuning; "before": of the model as it was."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for row in rows("kept"):
-        found.setdefault(row["method"], {}).setdefault(row["family"], []).append(
-            float(row["right"])
-        )
-    return {
-        method: {family: sum(values) / len(values) for family, values in families.items()}
-        for method, families in found.items()
-    }
+    return _kept("right")
+
+
+def losses() -> dict[str, dict[str, float]]:
+    """Method → family → mean nats a token on held-out documents; "before" as in `kept`."""
+    return _kept("nats")
+
+
+def control() -> dict[str, float]:
+    """What old documents alone, as many steps as replay, do: mean "lost" and "gained"."""
+    found = rows("control")
+    return {what: fmean(float(row[what]) for row in found) for what in ("lost", "gained")}
+
+
+def again() -> dict[str, tuple[float, float]]:
+    """Family → the share right that was recorded, and the one measured now on the same items.
+
+    Of AGAIN_METHOD, whose adapter the lesson keeps.
+    """
+    model, tokenizer = load("fernhollow")
+    assert isinstance(tokenizer, BPETokenizer)
+    load_adapter(ADAPTERS / f"{AGAIN_METHOD.replace(' ', '_')}.safetensors", model)
+    now = measures.general(model, tokenizer, AGAIN_N, AGAIN_SEED, AGAIN)
+    then = read_json(RESULTS / "again.json")
+    return {family: (then[family], now[family]) for family in AGAIN}
+
+
+# --- mixtures -----------------------------------------------------------------------------------
+
+KINDS = {"only": "alone", "long": "alone, longer", "all": "all"}
 
 
 def mixture() -> dict[str, dict[str, Interval]]:
-    """Family → share right trained "alone", "alone, longer", with "all", and with "all but one".
-
-    The last is the mean over the five families that may be left out, within each seed.
-    """
-    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    """Family → share right trained "alone", "alone, longer", and with "all"."""
+    found: dict[str, dict[str, list[float]]] = {}
     for row in rows("mixture"):
-        if row["trained_on"] == f"only {row['family']}":
-            kind = "alone"
-        elif row["trained_on"] == "all":
-            kind = "all"
-        elif row["trained_on"].startswith(LONG):
-            kind = "alone, longer"
-        else:
-            kind = "all but one"
-        seeds = found.setdefault(row["family"], {}).setdefault(kind, {})
-        seeds.setdefault(row["seed"], []).append(float(row["right"]))
+        kinds = found.setdefault(row["family"], {})
+        kinds.setdefault(KINDS[row["kind"]], []).append(float(row["right"]))
     return {
-        family: {
-            kind: mean_interval([sum(v) / len(v) for v in seeds.values()])
-            for kind, seeds in kinds.items()
-        }
+        family: {kind: mean_interval(kinds[kind]) for kind in KINDS.values()}
         for family, kinds in found.items()
     }
 
 
-def real() -> dict[str, dict[str, Interval]]:
-    """SmolLM2 "before", after "LoRA", after "full" → "right" and "bits": means over seeds."""
-    found = rows("real")
-    tables = {column: _by(found, "how", column) for column in ("right", "bits", "trained")}
-    return {how: {column: tables[column][how] for column in tables} for how in tables["right"]}
+def answer_nats() -> dict[str, dict[str, float]]:
+    """Family → kind of training → mean nats a token on held-out answers."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows("mixture"):
+        kinds = found.setdefault(row["family"], {})
+        kinds.setdefault(KINDS[row["kind"]], []).append(float(row["nats"]))
+    return {
+        family: {kind: fmean(kinds[kind]) for kind in KINDS.values()}
+        for family, kinds in found.items()
+    }
+
+
+def left_out() -> dict[str, dict[str, float]]:
+    """Family → left-out family → how the share right changes without it, mean over seeds."""
+    whole = {
+        (row["family"], row["seed"]): float(row["right"])
+        for row in rows("mixture")
+        if row["kind"] == "all"
+    }
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows("left_out"):
+        change = float(row["right"]) - whole[row["family"], row["seed"]]
+        found.setdefault(row["family"], {}).setdefault(row["of"], []).append(change)
+    return {f: {out: fmean(v) for out, v in others.items()} for f, others in found.items()}
+
+
+def assistant_kept(when: str) -> dict[str, float]:
+    """Old task → share right of the assistant's model "before" or "after" its tuning."""
+    return {
+        row["family"]: float(row["right"])
+        for row in rows("kept_assistant")
+        if row["method"] == when and row["right"]
+    }
+
+
+# --- SmolLM2 ------------------------------------------------------------------------------------
+
+
+def real() -> dict[str, dict[str, Any]]:
+    """How SmolLM2 was used → "right" (interval over sentences), "bits", "trained", "runs", …
+
+    Each sentence's share is the mean over its remarks and over the trainings; sentences are drawn
+    again for the interval, for remarks of one sentence are not independent.
+    """
+    table, sentences = rows("real"), rows("real_sentences")
+    found: dict[str, dict[str, Any]] = {}
+    for how in dict.fromkeys(row["how"] for row in table):
+        some = [row for row in table if row["how"] == how]
+        shares: dict[str, list[float]] = {}
+        for row in sentences:
+            if row["how"] == how:
+                shares.setdefault(row["sentence"], []).append(float(row["right"]))
+        found[how] = {
+            "right": bootstrap_interval([fmean(values) for values in shares.values()]),
+            "sentences": len(shares),
+            "runs": len(some),
+            "reached": sum(int(row["reached"]) for row in some),
+            "bits": fmean(float(row["bits"]) for row in some),
+            "trained": int(some[0]["trained"]),
+        }
+    return found
+
+
+def live() -> list[bool]:
+    """Which of the remarks that the notebook asks again the kept adapter had right."""
+    found: list[bool] = read_json(RESULTS / "live.json")["right"]
+    return found
 
 
 def provenance(part: str = "") -> dict[str, Any]:

@@ -1,75 +1,69 @@
-"""Fine-tuning on clinic notes by several methods, measured on the notes and on everything else."""
+"""Fine-tuning on notes from a clinic: what is trained, on what, and for how long."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from lessons import evaluate
+from lessons.models import fernhollow
 from lessons.world.corpus import PAD, encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
 from lessons.world.tape import Tape
-from lessons.world.tasks import biographies, clinic, questions
+from lessons.world.tasks import biographies, clinic
 from lessons.world.tasks.base import Item
 from lessons.world.truth import Person
 from minigpt import GPT, BPETokenizer, apply_lora
+from minigpt.checkpoint import EXTRA
 from minigpt.data import IGNORE
 from minigpt.evaluate import next_token_loss
+from minigpt.optim import make_optimizers, schedule_factor
 from minigpt.tokenizer import END
 from minigpt.train import Batch
 
-BATCH = 16  # rows of a step
-# Families of pre-training on which general ability is measured, with the split that is held out.
-GENERAL: dict[str, str] = {
-    "biographies": "told",
-    "questions": "asked",
-    "passages": "test",
-    "stories": "test",
-    "sentiment": "test",
-    "topic": "test",
-    "intent": "test",
-    "chat": "test",
-    "tavi": "test",
-    "couplets": "free",
-    "functions": "test",
-    "mappings": "test",
-    "sums": "test",
-    "toy_code": "test",
-}
+BATCH = 16  # rows of a step, unless another number is named
+WARM_UP = 10  # steps
+Row = tuple[list[int], list[int]]  # ids, and what is to be predicted at each
+Maker = Callable[[BPETokenizer, str, str], Row]
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is trained, and on what beside the notes; `rates` are those to choose from."""
+    """What is trained, and on what; `rates` of AdamW are those that are tried first."""
 
     name: str
-    rates: tuple[float, ...]
+    rates: tuple[float, ...] = ()
     rank: int = 0  # of LoRA; 0: no adapters
-    replay: bool = False  # beside each batch as many documents of pre-training
+    old: float = 0.0  # the share of old documents, of pre-training, among those of a step
     head_only: bool = False
 
 
+FULL, LORA = (3e-4, 1e-3, 3e-3), (3e-3, 1e-2, 3e-2)
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("full", (3e-4, 1e-3, 3e-3)),
-        Method("replay", (3e-4, 1e-3, 3e-3), replay=True),
-        Method("LoRA 1", (3e-3, 1e-2, 3e-2), rank=1),
-        Method("LoRA 4", (3e-3, 1e-2, 3e-2), rank=4),
-        Method("LoRA 16", (3e-3, 1e-2, 3e-2), rank=16),
-        Method("head only", (3e-3, 1e-2, 3e-2), head_only=True),
+        Method("full", FULL),
+        Method("replay", FULL, old=0.5),
+        Method("replay 5 %", FULL, old=0.05),
+        Method("LoRA 1", LORA, rank=1),
+        Method("LoRA 4", LORA, rank=4),
+        Method("LoRA 16", LORA, rank=16),
+        Method("head only", LORA, head_only=True),
     )
 }
-TOLD = "facts told 64 times"  # of people of whom training never asks
+OLD_ALONE = Method("old documents alone", old=1.0)
 LAYERS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")  # that LoRA changes
+
+
+class Diverged(RuntimeError):
+    """The loss stopped being a number: the rate is too high."""
 
 
 def notes(n: int, seed: int, split: str = "train") -> list[Item]:
@@ -78,21 +72,22 @@ def notes(n: int, seed: int, split: str = "train") -> list[Item]:
     return [clinic.items(tape, 1, split)[0] for _ in range(n)]
 
 
-def row(
-    tokenizer: BPETokenizer, prompt: str, answer: str, *, masked: bool = True
-) -> tuple[list[int], list[int]]:
-    """Ids of a document and what is to be predicted at each: the answer and its end alone.
-
-    `masked=False`: the prompt as well.
-    """
+def row(tokenizer: BPETokenizer, prompt: str, answer: str) -> Row:
+    """Ids of a document and what is to be predicted at each: the answer and its end alone."""
     end = tokenizer.special_tokens[END]
     asked = [end, *encode(tokenizer, prompt)]
     said = [*encode(tokenizer, answer), end]
-    ids = asked + said
-    return ids[:-1], [IGNORE] * (len(asked) - 1) + said if masked else ids[1:]
+    return (asked + said)[:-1], [IGNORE] * (len(asked) - 1) + said
 
 
-def batch_of(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Batch:
+def whole_row(tokenizer: BPETokenizer, text: str) -> Row:
+    """Ids of a document and the next token at each, as in pre-training."""
+    end = tokenizer.special_tokens[END]
+    ids = [end, *encode(tokenizer, text), end]
+    return ids[:-1], ids[1:]
+
+
+def batch_of(rows: Sequence[Row], pad: int) -> Batch:
     """Rows of unequal length as (B, T) ids and targets, filled up behind their ends."""
     width = max(len(ids) for ids, _ in rows)
     ids = torch.full((len(rows), width), pad)
@@ -103,27 +98,33 @@ def batch_of(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Batch:
     return ids, goal
 
 
-def note_batches(
-    tokenizer: BPETokenizer,
-    some: Sequence[Item],
-    seed: int,
-    size: int = BATCH,
-    *,
-    masked: bool = True,
-) -> Callable[[int], Batch]:
-    """Batches of notes, all of them once before any comes again."""
-    rows = [row(tokenizer, item.prompt, item.answer, masked=masked) for item in some]
-    pad = tokenizer.special_tokens[PAD]
+def in_turns(rows: Sequence[Row], pad: int, seed: int, size: int) -> Callable[[int], Batch]:
+    """Batches by step; all rows come once, in an order of their own, before any comes again."""
+    orders: dict[int, list[int]] = {}
 
     def batch(step: int) -> Batch:
         chosen = []
         for at in range(step * size, (step + 1) * size):
             turn, place = divmod(at, len(rows))
-            random = torch.Generator().manual_seed(1_000_003 * (seed + 1) + turn)
-            chosen.append(rows[int(torch.randperm(len(rows), generator=random)[place])])
+            if turn not in orders:
+                random = torch.Generator().manual_seed(1_000_003 * (seed + 1) + turn)
+                orders[turn] = torch.randperm(len(rows), generator=random).tolist()
+            chosen.append(rows[orders[turn][place]])
         return batch_of(chosen, pad)
 
     return batch
+
+
+def note_batches(
+    tokenizer: BPETokenizer,
+    some: Sequence[Item],
+    seed: int,
+    size: int = BATCH,
+    make_row: Maker = row,
+) -> Callable[[int], Batch]:
+    """Batches of notes by step, each note once before any comes again; see `row`."""
+    rows = [make_row(tokenizer, item.prompt, item.answer) for item in some]
+    return in_turns(rows, tokenizer.special_tokens[PAD], seed, size)
 
 
 @cache
@@ -131,26 +132,31 @@ def _biographies() -> list[tuple[float, Person, tuple[tuple[str, str], ...]]]:
     return biographies.schedule(PLANS["fernhollow"])
 
 
-def old_documents(tokenizer: BPETokenizer, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+@cache
+def old_counts() -> dict[str, int]:
+    """How many documents of each family the text of pre-training held."""
+    about = json.loads((fernhollow() / EXTRA).read_text(encoding="utf-8"))
+    families = about["corpus"]["families"]
+    return {name: families[name]["documents"] for name in FAMILIES}
+
+
+def old_documents(tokenizer: BPETokenizer, seed: int) -> Iterator[Row]:
     """Documents of the shipped plan without an end, as ids and targets.
 
     Families come as often as there; biographies are the plan's own, of whomever they tell.
     """
-    plan, told = PLANS["fernhollow"], _biographies()
-    weight = {**plan.documents, biographies.NAME: len(told), "questions": 20_000}
-    names, counts = [*weight], [*weight.values()]
-    end = tokenizer.special_tokens[END]
+    plan, told, counts = PLANS["fernhollow"], _biographies(), old_counts()
+    names, weights = [*counts], [*counts.values()]
     for number in itertools.count():
         tape = Tape("lesson 08", "old", seed, number)
-        family = tape.weighted(names, counts)
+        family = tape.weighted(names, weights)
         if family == biographies.NAME:
             at = tape.index(len(told))
             _, person, facts = told[at]
             text = biographies.biography(Tape(plan.seed, biographies.NAME, at), person, facts)
         else:
             text = FAMILIES[family].document(tape)
-        ids = [end, *encode(tokenizer, text), end]
-        yield ids[:-1], ids[1:]
+        yield whole_row(tokenizer, text)
 
 
 def prepare(model: GPT, method: Method, seed: int = 0) -> list[Tensor]:
@@ -166,6 +172,84 @@ def prepare(model: GPT, method: Method, seed: int = 0) -> list[Tensor]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
+def loss_of(model: GPT, batch: Batch) -> Tensor:
+    """Mean loss in nats over the targets that count; logits are made there alone."""
+    ids, goal = batch
+    counted = goal != IGNORE  # (B, T)
+    logits = model.head(model.features(ids)[counted])  # (n, V)
+    return next_token_loss(logits[None], goal[counted][None])
+
+
+class Tuning:
+    """A fine-tuning that goes on step by step, in place.
+
+    `rate`: AdamW's; with `optimizer="muon"` Muon's, and AdamW beside it has .35 of it, as in the
+    course's pretraining. `make_row` makes ids and targets of a prompt and its answer.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        tokenizer: BPETokenizer,
+        some: Sequence[Item],
+        method: Method,
+        rate: float,
+        *,
+        seed: int,
+        size: int = BATCH,
+        optimizer: str = "adamw",
+        make_row: Maker = row,
+    ) -> None:
+        self.model, self.method, self.size, self.steps = model, method, size, 0
+        self.weights = prepare(model, method, seed)
+        self.optimizers = make_optimizers(
+            model,
+            optimizer=optimizer,
+            learning_rate=rate if optimizer == "adamw" else 0.35 * rate,
+            muon_learning_rate=rate,
+            muon_momentum=0.95,
+            weight_decay=0.01,
+        )
+        self._new = note_batches(tokenizer, some, seed, size, make_row) if some else None
+        self._old = old_documents(tokenizer, seed)
+        self._pad = tokenizer.special_tokens[PAD]
+
+    def _old_rows(self) -> list[Row]:
+        """The old documents of this step: in the long run the method's share of all documents."""
+        share = self.method.old
+        each = self.size if share == 1 else self.size * share / (1 - share)
+        n = math.floor((self.steps + 1) * each + 1e-9) - math.floor(self.steps * each + 1e-9)
+        return list(itertools.islice(self._old, n))
+
+    def step(self, factor: float = 1.0) -> float:
+        """One step at a part of the rate; returns the loss on the new data, or the old alone.
+
+        Raises Diverged if it is no number.
+        """
+        self.model.train()
+        parts: list[tuple[int, Tensor]] = []
+        if self.method.old < 1 and self._new is not None:
+            parts.append((self.size, loss_of(self.model, self._new(self.steps))))
+        if old := self._old_rows():
+            parts.append((len(old), loss_of(self.model, batch_of(old, self._pad))))
+        count = sum(n for n, _ in parts)
+        loss = torch.stack([n / count * part for n, part in parts]).sum()  # each document alike
+        if not math.isfinite(loss.item()):
+            raise Diverged(f"step {self.steps + 1}: the loss is {loss.item()}; lower the rate")
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        if not math.isfinite(norm.item()):
+            raise Diverged(f"step {self.steps + 1}: the gradient is no number; lower the rate")
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.model.zero_grad(set_to_none=True)
+        self.steps += 1
+        return parts[0][1].item()
+
+
 def tune(
     model: GPT,
     tokenizer: BPETokenizer,
@@ -175,75 +259,88 @@ def tune(
     *,
     seed: int,
     steps: int,
+    schedule: str = "wsd",
     every: int = 0,
     stop: Callable[[int], bool] = lambda step: False,
-    masked: bool = True,
-) -> int:
-    """Train in place by AdamW, the rate rising for 10 steps, then falling; returns the steps taken.
+    size: int = BATCH,
+    optimizer: str = "adamw",
+    make_row: Maker = row,
+) -> list[float]:
+    """Train in place; returns each step's loss (on the new data).
 
+    `schedule` "wsd": the rate rises for ten steps, then falls to zero; "constant": it stays.
     `stop(step)` is asked after each `every` steps and ends the training when it says so.
-    `masked=False`: the loss counts on the notes as well as on their fields.
     """
-    weights = prepare(model, method, seed)
-    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
-    mine = note_batches(tokenizer, some, seed, masked=masked)
-    pad = tokenizer.special_tokens[PAD]
-    old = old_documents(tokenizer, seed)
-    model.train()
+    run = Tuning(
+        model, tokenizer, some, method, rate, seed=seed, size=size, optimizer=optimizer,
+        make_row=make_row,
+    )  # fmt: skip
+    losses = []
     for step in range(steps):
-        scale = min((step + 1) / 10, 1) * (1 - step / steps)
-        optimizer.param_groups[0]["lr"] = rate * scale
-        ids, goal = mine(step)
-        loss = next_token_loss(model(ids), goal)
-        if method.replay:  # as many old documents as notes
-            ids, goal = batch_of(list(itertools.islice(old, BATCH)), pad)
-            loss = (loss + next_token_loss(model(ids), goal)) / 2
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
+        factor = schedule_factor(step, steps, schedule=schedule, warmup_steps=WARM_UP)
+        losses.append(run.step(factor))
         if every and (step + 1) % every == 0 and stop(step + 1):
-            return step + 1
-    return steps
+            break
+    return losses
 
 
-def fields_right(model: GPT, tokenizer: BPETokenizer, some: Sequence[Item]) -> tuple[float, float]:
-    """Shares of fields right and of notes with every field right."""
-    outputs = evaluate.answers(model, tokenizer, some)
-    found = []
-    for item, output in zip(some, outputs, strict=True):
-        said, truth = clinic.fields(output), item.meta["fields"]
-        found.append([said.get(field) == value for field, value in truth.items()])
-    return fmean(itertools.chain.from_iterable(found)), fmean(map(all, found))
+@dataclass(frozen=True)
+class TrainedOut:
+    """How a training until nothing rose any more ended."""
+
+    steps: int  # taken in all
+    best: float  # score
+    loss: float  # on the notes learnt from, mean of the last ten steps
+    why: str  # "no rise", "all right", "cap" or "diverged"
 
 
-def general(model: GPT, tokenizer: BPETokenizer, n: int, seed: int) -> dict[str, float]:
-    """The share right of n items of each family of GENERAL and of n facts told 64 times."""
-    told = [
-        item
-        for item in questions.items(
-            Tape("lesson 08", "general", "told", seed), 7 * n, "never asked"
-        )
-        if item.meta["exposures"] == 64
-    ]
-    outputs = evaluate.answers(model, tokenizer, told)
-    scores = {TOLD: sum(map(questions.is_correct, told, outputs)) / len(told)}
-    for family, split in GENERAL.items():
-        some = FAMILIES[family].items(Tape("lesson 08", "general", family, seed), n, split)
-        outputs = evaluate.answers(model, tokenizer, some)
-        right = map(FAMILIES[family].is_correct, some, outputs)
-        scores[family] = sum(map(bool, right)) / n
-    return scores
+def tune_out(
+    run: Tuning,
+    score: Callable[[], float],
+    *,
+    every: int = 25,
+    patience: int = 6,
+    most: int = 1_200,
+    fall: int = 50,
+) -> TrainedOut:
+    """Train until `score` has not risen for `patience` looks; the best weights stay.
 
-
-def needed(curve: dict[int, float], level: float) -> float:
-    """How many notes a curve (notes → share) needs for a share, between points in the logarithm.
-
-    The largest number where it never gets there (too few, then), the smallest where all are above.
+    A look comes after each `every` steps. Then the rate, constant so far, falls to zero in `fall`
+    steps, and a last look is taken. A training that diverges ends with its best weights, too.
     """
-    sizes = sorted(curve)
-    for small, large in itertools.pairwise(sizes):
-        if curve[small] < level <= curve[large]:
-            part = (level - curve[small]) / (curve[large] - curve[small])
-            return math.exp(math.log(small) + part * (math.log(large) - math.log(small)))
-    return float(sizes[0] if curve[sizes[0]] >= level else sizes[-1])
+    losses: list[float] = []
+    best, at, why = -math.inf, 0, "cap"
+    kept = _weights(run.model)
+
+    def look() -> float:
+        nonlocal best, at, kept
+        found = score()
+        if found > best:
+            best, at, kept = found, run.steps, _weights(run.model)
+        return found
+
+    try:
+        while run.steps < most:
+            losses.append(
+                run.step(
+                    schedule_factor(run.steps, most, schedule="constant", warmup_steps=WARM_UP)
+                )
+            )
+            if run.steps % every == 0:
+                look()
+                if best >= 1 or run.steps - at >= patience * every:
+                    why = "all right" if best >= 1 else "no rise"
+                    break
+        for left in range(fall):
+            losses.append(run.step(1 - left / fall))
+        if look() >= best:  # of equals the one whose rate has fallen
+            kept = _weights(run.model)
+    except Diverged:
+        why = "diverged"
+    run.model.load_state_dict(kept)
+    last = losses[-10:] or [math.nan]
+    return TrainedOut(run.steps, max(best, 0.0), sum(last) / len(last), why)
+
+
+def _weights(model: GPT) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}

@@ -18,7 +18,7 @@ from minigpt.train import Batch
 
 NUMBERS = (1, 4, 16, 64, 256, 1024, 4096)
 K, LENGTH = len(markov.SYMBOLS), 128  # symbols; length of a document
-STEPS, BATCH = 800, 32
+STEPS, BATCH = 400, 16
 AFTER = 64  # symbols that are read before predictions count
 Array = NDArray[np.float64]
 
@@ -51,17 +51,18 @@ def train(n_chains: int, seed: int, steps: int = STEPS) -> GPT:
 
     torch.manual_seed(seed)
     config = GPTConfig.fast(
-        vocab_size=K, block_size=LENGTH, n_layer=2, n_head=2, n_embd=64, n_gram=1
+        vocab_size=K,
+        block_size=LENGTH,
+        n_layer=2,
+        n_head=2,
+        n_embd=64,
+        n_gram=1,
+        mlp_hidden=64,
     )
     model = GPT(config)
     fit(model, batch, None, TrainConfig(steps=steps, batch_size=BATCH, seed=seed,
                                         learning_rate=3e-3, muon_learning_rate=0.02))  # fmt: skip
     return model
-
-
-def counting(symbols: NDArray[np.int64]) -> Array:
-    """What the reader that counts expects next, (LENGTH - 1, K), for one document."""
-    return markov.optimal(symbols.tolist())[1:]
 
 
 def by_heart(symbols: NDArray[np.int64], matrices: Array) -> Array:
@@ -80,7 +81,7 @@ def divergence(model: GPT, tested: Array, known: Array, seed: int, n: int = 50) 
     Of the model, and of both ideal readers, on n documents of the chains `tested`.
     """
     found: dict[str, list[float]] = {"model": [], "counting": [], "by heart": []}
-    generator = np.random.default_rng((seed, 1))
+    generator = np.random.default_rng((seed, 1_000_000))  # training's have the step there
     for _ in range(n):
         one = tested[generator.integers(len(tested))][None]
         (symbols,) = documents(one, 1, generator)
@@ -89,10 +90,19 @@ def divergence(model: GPT, tested: Array, known: Array, seed: int, n: int = 50) 
             logits = model.eval()(torch.from_numpy(symbols[None, :-1]))[0]
         readers = {
             "model": logits.double().softmax(-1).numpy(),
-            "counting": counting(symbols),
+            "counting": markov.optimal(symbols.tolist())[1:],
             "by heart": by_heart(symbols, known),
         }
         for name, expected in readers.items():
             kl = (truth * (np.log(truth + 1e-300) - np.log(expected + 1e-12))).sum(1)
             found[name].append(float(kl[AFTER:].mean()))
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def both(model: GPT, n_chains: int, seed: int, n: int = 50) -> dict[str, dict[str, float]]:
+    """`divergence` on the "trained chains" of `train(n_chains, seed)`, and on 200 "new chains"."""
+    known, new = chains(n_chains, seed), chains(200, 1000 + seed)
+    return {
+        "trained chains": divergence(model, known, known, seed, n),
+        "new chains": divergence(model, new, known, seed, n),
+    }

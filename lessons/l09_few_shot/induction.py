@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lessons.l09_few_shot import shots
-from lessons.world.tasks.base import Item
+from lessons.world.corpus import encode
 from minigpt import GPT, BPETokenizer, GPTConfig, TrainConfig, fit
 from minigpt.data import IGNORE
 from minigpt.evaluate import next_token_loss
 from minigpt.probes import ablated_heads, attention_maps, induction_scores, repeated_tokens
+from minigpt.tokenizer import END
 from minigpt.train import Batch
 
 Head = tuple[int, int]  # layer, head
 SILENCED = 4  # heads of a set
 SETS = 20  # random sets
+LOOKUP_SEED, LOOKUP_N = 777, 40  # of the prompts on which the silenced heads are chosen
 
 
 def ranked(scores: Tensor) -> list[Head]:
@@ -35,53 +39,98 @@ def ordinary(tokenizer: BPETokenizer) -> list[int]:
     return [token for token in range(tokenizer.vocab_size) if token not in special]
 
 
+def twice_over(
+    model: GPT, tokenizer: BPETokenizer, seed: int = 0, length: int | None = None
+) -> Tensor:
+    """Random ordinary tokens, twice over: (8, 2 * length)."""
+    return repeated_tokens(model, tokens=ordinary(tokenizer), seed=seed, length=length)
+
+
 def scores(model: GPT, tokenizer: BPETokenizer, seed: int = 0) -> Tensor:
-    """Induction score of every head, (L, H), on ordinary tokens twice over."""
-    return induction_scores(model, repeated_tokens(model, tokens=ordinary(tokenizer), seed=seed))
+    """Induction score of every head, (L, H), on random ordinary tokens twice over."""
+    return induction_scores(model, twice_over(model, tokenizer, seed))
+
+
+def lookup_scores(
+    model: GPT, tokenizer: BPETokenizer, seed: int = LOOKUP_SEED, n: int = LOOKUP_N
+) -> Tensor:
+    """Where each head looks when something has to be looked up in a prompt, (L, H).
+
+    The attention from a prompt's last token to the values told of its key, mean over n prompts of
+    sixteen invented statements.
+    """
+    some = shots.items("invented values", shots.MOST, "gold", n, seed)
+    rows = [[tokenizer.special_tokens[END], *encode(tokenizer, item.prompt)] for item in some]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError("prompts of several lengths: each key and value must be one token")
+    maps = attention_maps(model, torch.tensor(rows))[..., -1, :]  # (L, n, H, T)
+    found = torch.zeros(maps.size(0), maps.size(2))  # (L, H)
+    for at, row in enumerate(rows):
+        values = [t + 2 for t in range(len(row) - 2) if row[t : t + 2] == row[-2:]]
+        found += maps[:, at][..., values].sum(-1) / n
+    return found
+
+
+def lookup_heads(model: GPT, tokenizer: BPETokenizer) -> list[Head]:
+    """The heads with the highest lookup score, chosen on prompts that nothing else uses."""
+    return ranked(lookup_scores(model, tokenizer))[:SILENCED]
 
 
 def random_sets(
-    model: GPT, without: Sequence[Head], n: int, seed: int, size: int = SILENCED
+    model: GPT, without: Sequence[Head], n: int, seed: int, *, same_layers: bool = True
 ) -> list[list[Head]]:
-    """n random sets of heads, none of them in `without`."""
-    every = ranked(torch.zeros(model.config.n_layer, model.config.n_head))
-    left = [head for head in every if head not in without]
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        [left[at] for at in torch.randperm(len(left), generator=generator)[:size].tolist()]
-        for _ in range(n)
-    ]
+    """n different random sets of as many heads as `without` has, none of them in it.
 
-
-def losses_of_silence(
-    model: GPT, tokenizer: BPETokenizer, some: Sequence[Item], seed: int, n_sets: int = SETS
-) -> dict[str, float]:
-    """Share right with all heads ("whole"), without the top induction heads, without others.
-
-    "random": the mean over sets of as many other heads, "random_worst" the set that costs most.
-    A silenced head puts out its mean instead of what it has to say.
+    `same_layers`: from its layers alone. Raises ValueError if there are fewer than n such sets.
     """
-    top = ranked(scores(model, tokenizer, seed))[:SILENCED]
+    layers = {layer for layer, _ in without}
+    every = ranked(torch.zeros(model.config.n_layer, model.config.n_head))
+    left = [h for h in every if h not in without and (h[0] in layers or not same_layers)]
+    size = len(without)
+    if math.comb(len(left), size) < n:
+        raise ValueError(
+            f"{len(left)} other heads have fewer than {n} sets of {size}: choose fewer"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    found: dict[frozenset[Head], list[Head]] = {}
+    while len(found) < n:
+        chosen = [left[at] for at in torch.randperm(len(left), generator=generator)[:size].tolist()]
+        found.setdefault(frozenset(chosen), chosen)
+    return [*found.values()]
 
-    def right(heads: Sequence[Head]) -> float:
+
+def silence(
+    model: GPT, right: Callable[[], float], top: Sequence[Head], seed: int, n_sets: int = SETS
+) -> dict[str, float]:
+    """What `right` gives with all heads ("none" silenced), without `top`, and without others.
+
+    "others": the mean over n_sets sets of as many heads of the same layers, "worst_others" the set
+    that costs most, "any_layer" the mean over sets from all layers. A silenced head puts out its
+    mean instead of what it has to say.
+    """
+
+    def without(heads: Sequence[Head]) -> float:
         with ablated_heads(model, heads, how="mean"):
-            return shots.score(model, tokenizer, some)["right"]
+            return right()
 
-    others = random_sets(model, top, n_sets, seed)
-    controls = [right(heads) for heads in others]
+    others = [without(heads) for heads in random_sets(model, top, n_sets, seed)]
+    anywhere = random_sets(model, top, n_sets, seed, same_layers=False)
     return {
-        "whole": shots.score(model, tokenizer, some)["right"],
-        "induction": right(top),
-        "random": fmean(controls),
-        "random_worst": min(controls),
+        "none": right(),
+        "top": without(top),
+        "others": fmean(others),
+        "worst_others": min(others),
+        "any_layer": fmean(without(heads) for heads in anywhere),
     }
 
 
 # One layer against two, live: texts in which a piece stands twice.
 
-VOCAB, LENGTH = 64, 64  # tokens; length of a text
-SHORTEST, LONGEST = 16, 28  # of what is repeated; a text begins with some that are not
-STEPS, BATCH = 400, 32
+VOCAB, LENGTH = 64, 40  # tokens; length of a text
+SHORTEST, LONGEST = 8, 16  # of what is repeated; other tokens may stand before and behind
+STEPS, BATCH = 500, 32
+BIRTH_STEPS = (0, 10, 20, 40, 70, 100, 130, 160, 190, 220, 260, 320, 400, STEPS)
+LIVE_SEEDS = range(5)  # 0 is the one of the live run
 
 
 @dataclass(frozen=True)
@@ -89,7 +138,8 @@ class Repeats:
     """Texts in which a random piece stands twice; where it begins again, and how long it is.
 
     Length and place differ from text to text, so that looking a fixed number of places back is no
-    help: what has to be found is the same token.
+    help: what has to be found is the same token. It stands nowhere else, so that one place only
+    can be meant.
     """
 
     ids: Tensor  # (n, LENGTH)
@@ -107,14 +157,14 @@ class Repeats:
 def repeats(seed: int, n: int = BATCH) -> Repeats:
     """n texts, drawn by `seed`."""
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(VOCAB, (n, LENGTH), generator=generator)
+    order = torch.rand(n, VOCAB, generator=generator).argsort(-1)  # (n, VOCAB): all tokens, mixed
     length = torch.randint(SHORTEST, LONGEST + 1, (n,), generator=generator)
     before = (torch.rand(n, generator=generator) * (LENGTH - 2 * length + 1)).long()
-    at = torch.arange(LENGTH)
-    source = (at - length[:, None]).clamp(min=0)  # (n, LENGTH)
-    again = before + length
-    second = (at >= again[:, None]) & (at < (again + length)[:, None])
-    return Repeats(torch.where(second, ids.gather(1, source), ids), again, length)
+    other = torch.rand(n, LENGTH, generator=generator) * (VOCAB - length[:, None])  # none of it
+    place = torch.arange(LENGTH) - before[:, None]  # (n, LENGTH)
+    inside = (place >= 0) & (place < 2 * length[:, None])
+    which = torch.where(inside, place % length[:, None], length[:, None] + other.long())
+    return Repeats(order.gather(1, which), before + length, length)
 
 
 def batch(step: int, seed: int = 0) -> Batch:
@@ -123,18 +173,55 @@ def batch(step: int, seed: int = 0) -> Batch:
     return some.ids[:, :-1], some.ids[:, 1:].masked_fill(~some.known(), IGNORE)
 
 
-def train(n_layer: int, seed: int = 0, steps: int = STEPS) -> GPT:
-    """A small GPT of one layer or more, trained on repeats."""
+def train(
+    n_layer: int,
+    seed: int = 0,
+    steps: int = STEPS,
+    watch: Callable[[int, GPT], None] | None = None,
+) -> GPT:
+    """A small GPT of one layer or more, trained on repeats.
+
+    Queries and keys are not normalised, so that attention may become as sharp as it needs to be.
+    `watch` is called with the number of steps done and the model, before the first and after each.
+    """
     torch.manual_seed(seed)
     config = GPTConfig.fast(
-        vocab_size=VOCAB, block_size=LENGTH, n_layer=n_layer, n_head=4, n_embd=64, n_gram=1
+        vocab_size=VOCAB,
+        block_size=LENGTH,
+        n_layer=n_layer,
+        n_head=2,
+        n_embd=64,
+        n_gram=1,
+        mlp_hidden=64,
+        qk_norm=False,
     )
     model = GPT(config)
     settings = TrainConfig(
         steps=steps, batch_size=BATCH, learning_rate=3e-3, muon_learning_rate=0.02, seed=seed
     )
-    fit(model, lambda step: batch(step, seed), None, settings)
+    if watch is not None:
+        watch(0, model)
+    fit(
+        model, lambda step: batch(step, seed), None, settings,
+        on_step=None if watch is None else lambda info: watch(info.step, model),
+    )  # fmt: skip
     return model
+
+
+def birth(n_layer: int, seed: int, steps: int = STEPS) -> list[dict[str, Any]]:
+    """Rows along one training, from the untrained model to the finished one.
+
+    "copied" and "looks_up" after each of BIRTH_STEPS.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def watch(step: int, model: GPT) -> None:
+        if step in BIRTH_STEPS:
+            found = {"copied": copied(model), "looks_up": looks_up(model)}
+            rows.append({"layers": n_layer, "seed": seed, "step": step, **found})
+
+    train(n_layer, seed, steps, watch)
+    return rows
 
 
 def copied(model: GPT, seed: int = 99) -> float:
@@ -159,11 +246,11 @@ def looks_up(model: GPT, seed: int = 98) -> float:
     return float(scores.max())
 
 
-AROUND = (-8, 15)  # places shown before and after the repeat begins
+AROUND = (1 - SHORTEST, SHORTEST)  # places shown before and after the repeat begins
 
 
 def loss_by_place(model: GPT, seed: int = 99) -> Tensor:
-    """Mean loss in nats by place, from 8 before the second copy's first token to 14 after it."""
+    """Mean loss in nats by place, counted from the second copy's first token: AROUND."""
     some = repeats(seed, 64)
     with torch.no_grad():
         losses = next_token_loss(model.eval()(some.ids[:, :-1]), some.ids[:, 1:], "none")

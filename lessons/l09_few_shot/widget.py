@@ -1,8 +1,9 @@
-"""The view of lesson 09: choose task, examples and labels; see prompt, answer and chances."""
+"""The view of lesson 09: choose task, examples and labels; see prompt, answer, probabilities."""
 
 from __future__ import annotations
 
 import html
+import math
 
 import ipywidgets
 
@@ -10,6 +11,7 @@ from lessons import evaluate
 from lessons.l09_few_shot import shots
 from lessons.slider import Slider
 from lessons.world.corpus import encode
+from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, score_choices
 from minigpt.tokenizer import END
 
@@ -34,15 +36,13 @@ def shot_view(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
         names = {name: answer for name, answer in meant.items() if answer}
         if len({*names.values()}) == 1:
             names = {"right": item.answer}
-        context = [tokenizer.special_tokens[END], *encode(tokenizer, item.prompt)]
-        texts = [*dict.fromkeys([*names.values(), output or " "])]
-        scores = dict(zip(texts, _logprobs(model, tokenizer, context, texts), strict=True))
+        p = _probabilities(model, tokenizer, item, [*names.values()])
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(answer.strip())}</code></td>"
-            f"<td>log p = {scores[answer]:.2f}</td></tr>"
+            f"<td>p = {p[answer]:.3f}</td></tr>"
             for name, answer in names.items()
         )
-        verdict = "right" if output.strip() == item.answer.strip() else "not right"
+        verdict = "right" if shots.said(output) == item.answer.strip() else "not right"
         view.value = (
             f'<pre style="white-space:pre-wrap;font-size:14px">{html.escape(item.prompt)}'
             f"<b>{html.escape(output)}</b></pre><p>{verdict}</p><table>{rows}</table>"
@@ -54,8 +54,11 @@ def shot_view(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
     return ipywidgets.VBox([kind, k, mode, number, view])
 
 
-def _logprobs(
-    model: GPT, tokenizer: BPETokenizer, context: list[int], texts: list[str]
-) -> list[float]:
-    both = texts if len(texts) > 1 else [*texts, " "]
-    return score_choices(model, tokenizer, context, both, end=" ;")[: len(texts)]
+def _probabilities(
+    model: GPT, tokenizer: BPETokenizer, item: Item, answers: list[str]
+) -> dict[str, float]:
+    """p(answer and its end | prompt) of each answer."""
+    context = [tokenizer.special_tokens[END], *encode(tokenizer, item.prompt)]
+    two = answers if len(answers) > 1 else [*answers, " "]  # scores are for choices
+    scores = score_choices(model, tokenizer, context, two, end=item.stop)
+    return {answer: math.exp(score) for answer, score in zip(answers, scores, strict=False)}

@@ -28,6 +28,11 @@ def fernhollow_twin() -> Path:
     return MODELS / "fernhollow-twin"
 
 
+def fernhollow_chat() -> Path:
+    """fernhollow after instruction tuning (lesson 08, the part `assistant` of its sweep)."""
+    return MODELS / "fernhollow-chat"
+
+
 def digest(name: str) -> str:
     """SHA-256 of a course model's weights, by the name minigpt.load knows: "fernhollow-small".
 

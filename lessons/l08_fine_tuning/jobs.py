@@ -1,0 +1,491 @@
+"""The single runs of lesson 08's sweep: what there is to do, how it is done, where it is kept.
+
+A job is a text such as "LoRA 4|10|0.003": what, on which seed, at which rate. Its result lies in
+results/parts/ under that name and a digest of all that it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+from typing import Any
+
+from lessons.claims import read_rules
+from lessons.l08_fine_tuning import (
+    assistant,
+    measures,
+    merging,
+    methods,
+    mixture,
+    rates,
+    real,
+    transfer,
+    tuning,
+)
+from lessons.l08_fine_tuning.recorded import ADAPTERS, AGAIN, AGAIN_METHOD, AGAIN_N, RESULTS
+from lessons.models import MODELS, digest
+from lessons.pretrain import stored
+from lessons.sweeps import read_json
+from lessons.world.tasks import clinic
+from minigpt import GPT, BPETokenizer, load, save_adapter
+from minigpt.checkpoint import save_checkpoint
+from minigpt.train_config import TrainingDiverged
+
+PARTS = RESULTS / "parts"
+MAIN = "fernhollow"
+SEEDS = range(10, 15)
+FEWER = SEEDS[:3]  # where nothing is decided
+RATE_SEED = 7  # on which learning rates are chosen, and pilots were run
+RATE_SIZES = (64, 256)  # of notes, on which the rates of both starts are tried
+RATE_N = 20  # items of each old family, where rates are compared
+MIXED = ("lore", "functions")  # families on which the mixture's rates are tried, alone
+
+# What the result of an experiment depends on: modules, claims and models.
+_EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
+    "transfer": ((transfer, tuning, measures, clinic), ("transfer", "specialise")),
+    "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
+    "mixture": ((mixture, tuning, measures), ("multi-task",)),
+    "assistant": ((assistant, methods, tuning, measures), ()),
+    "merging": ((merging, assistant, tuning, measures, clinic), ()),
+    "real": ((real, tuning), ()),
+}
+EXPERIMENT = {
+    "before": "transfer",
+    "start_rates": "transfer",
+    "pretrained": "transfer",
+    "scratch": "transfer",
+    "rates": "methods",
+    "methods": "methods",
+    "control": "methods",
+    "mixture_rates": "mixture",
+    "mixture": "mixture",
+    "left_out": "mixture",
+    "assistant": "assistant",
+    "merging": "merging",
+    "real_rates": "real",
+    "real": "real",
+}
+
+
+def file_of(part: str, job: str) -> Path:
+    """Where a finished run is kept: its name holds the job and `_digest`.
+
+    So what was run by other code, under another rule or on another model cannot pass for it.
+    """
+    return PARTS / f"{part} {job.replace('|', ' ')} {_digest(EXPERIMENT[part])}.json"
+
+
+@cache
+def _digest(experiment: str) -> str:
+    modules, claims = _EXPERIMENTS[experiment]
+    found = hashlib.sha256(digest(MAIN).encode())
+    for module in modules:
+        found.update(Path(str(module.__file__)).read_bytes())
+    for claim in claims:
+        found.update(read_rules()[claim].sha256.encode())
+    return found.hexdigest()[:8]
+
+
+def read(part: str, job: str) -> dict[str, Any]:
+    """The result of a finished run. Raises ValueError that names the part to run first."""
+    file = file_of(part, job)
+    if not file.is_file():
+        raise ValueError(f"{part}, {job}: not run yet; run python -m lessons sweep 08 {part} first")
+    return read_json(file)
+
+
+def _tried(part: str, job: Callable[[float], str]) -> dict[float, dict[str, Any]]:
+    """Rate → the result of a job, for all rates that were tried."""
+    return {
+        rate: read(part, job(rate)) for rate in rates.RUNGS if file_of(part, job(rate)).is_file()
+    }
+
+
+def open_model(name: str = MAIN) -> tuple[GPT, BPETokenizer]:
+    """A model and its vocabulary."""
+    model, tokenizer = load(name)
+    assert isinstance(tokenizer, BPETokenizer)
+    return model, tokenizer
+
+
+# --- transfer: notes needed from fernhollow and from random weights of its shape -----------------
+
+
+def _before_jobs() -> list[str]:
+    return [str(seed) for seed in SEEDS]
+
+
+def _before(seed: str) -> dict[str, Any]:
+    return transfer.before(*open_model(), int(seed))
+
+
+def _start_job(start: str, n: int, optimizer: str) -> Callable[[float], str]:
+    return lambda rate: f"{start}|{n}|{RATE_SEED}|{optimizer}|{rate:g}"
+
+
+def _start_scores(start: str, optimizer: str) -> dict[float, float]:
+    """Rate → fields of validation notes, mean over RATE_SIZES, where all were tried."""
+    tried = [_tried("start_rates", _start_job(start, n, optimizer)) for n in RATE_SIZES]
+    return {
+        rate: fmean(one[rate]["score"] for one in tried)
+        for rate in rates.RUNGS
+        if all(rate in one for one in tried)
+    }
+
+
+def _start_rate_jobs() -> list[str]:
+    """Every optimizer with its first rates; then the neighbours of the best rate of each."""
+    return [
+        _start_job(start, n, optimizer)(rate)
+        for start in transfer.STARTS
+        for n in reversed(RATE_SIZES)
+        for optimizer, first in transfer.OFFERED.items()
+        for rate in rates.wanted(first, _start_scores(start, optimizer))
+    ]
+
+
+def _start_rate(start: str, n: str, seed: str, optimizer: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    return transfer.learn(model, tokenizer, start, int(n), int(seed), optimizer, float(rate))
+
+
+def chosen_start(start: str) -> tuple[str, float]:
+    """The optimizer and the rate that a start does best with."""
+    scores = {optimizer: _start_scores(start, optimizer) for optimizer in transfer.OFFERED}
+    if not all(scores.values()):
+        raise ValueError(f"{start}: no rates yet; run python -m lessons sweep 08 start_rates first")
+    optimizer = max(scores, key=lambda name: max(scores[name].values()))
+    return optimizer, rates.best(scores[optimizer])
+
+
+def curve_jobs(start: str) -> list[str]:
+    """All sizes, the large ones first; more seeds from 64 notes on, where something is decided."""
+    optimizer, rate = chosen_start(start)
+    return [
+        f"{start}|{n}|{seed}|{optimizer}|{rate:g}"
+        for n in reversed(transfer.SIZES)
+        for seed in (SEEDS if n >= 64 else FEWER)
+    ]
+
+
+def _curve(start: str, n: str, seed: str, optimizer: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    row = transfer.learn(model, tokenizer, start, int(n), int(seed), optimizer, float(rate))
+    row |= transfer.tested(model, tokenizer, int(n), int(seed))
+    if start == transfer.PRETRAINED and int(n) == transfer.SPECIALIST:
+        row |= transfer.specialist(model, tokenizer, int(seed))
+    return row
+
+
+# --- methods: the same target, and what is lost on the way ---------------------------------------
+
+
+def _rate_job(name: str) -> Callable[[float], str]:
+    return lambda rate: f"{name}|{RATE_SEED}|{rate:g}"
+
+
+def _method_scores(name: str) -> dict[float, tuple[float, float]]:
+    """Rate → whether it reached the target, then what counts: least loss on old documents."""
+    return {
+        rate: (1.0, -fmean(row["losses"].values())) if row["reached"] else (0.0, row["fields"])
+        for rate, row in _tried("rates", _rate_job(name)).items()
+    }
+
+
+def _rate_jobs() -> list[str]:
+    return [
+        _rate_job(method.name)(rate)
+        for method in tuning.METHODS.values()
+        for rate in _rates_of(method)
+    ]
+
+
+def _rates_of(method: tuning.Method) -> list[float]:
+    """The rates to try; of a method that never arrives a rung more at either end, no further."""
+    scores = _method_scores(method.name)
+    tried = all(rate in scores for rate in method.rates)
+    if tried and not any(reached for reached, _ in scores.values()):
+        return rates.widened(method.rates)
+    return rates.wanted(method.rates, scores)
+
+
+def _rate(name: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    try:
+        row = methods.tuned(model, tokenizer, name, int(seed), float(rate))
+    except tuning.Diverged:
+        return {
+            "method": name, "seed": int(seed), "rate": float(rate), "steps": 0, "trained": 0,
+            "reached": 0, "fields": 0.0, "notes": 0.0, "path": [], "kept": {}, "losses": {},
+        }  # fmt: skip
+    return row | methods.kept(model, tokenizer, RATE_N, int(seed))
+
+
+def chosen_rate(name: str) -> float:
+    """The rate at which a method loses least of those that reach the target.
+
+    Of a method that never does, the one with most fields right.
+    """
+    scores = _method_scores(name)
+    if not scores:
+        raise ValueError(f"{name}: no rates yet; run python -m lessons sweep 08 rates first")
+    if not any(reached for reached, _ in scores.values()):
+        return max(scores, key=lambda rate: scores[rate])
+    return rates.best(scores)
+
+
+def _method_jobs() -> list[str]:
+    decided = ("replay", "full")
+    names = [*decided, *(name for name in tuning.METHODS if name not in decided)]
+    return [
+        f"{name}|{seed}|{chosen_rate(name):g}"
+        for name in names
+        for seed in (SEEDS if name in decided else FEWER)
+    ]
+
+
+def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    row = methods.tuned(model, tokenizer, name, int(seed), float(rate), 2 * methods.MOST)
+    row |= methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
+    if int(seed) == SEEDS[0]:
+        if tuning.METHODS[name].rank:
+            ADAPTERS.mkdir(parents=True, exist_ok=True)
+            save_adapter(ADAPTERS / f"{name.replace(' ', '_')}.safetensors", model)
+        else:
+            save_checkpoint(PARTS / f"{name.replace(' ', '_')} weights", stored(model), tokenizer)
+        if name == AGAIN_METHOD:
+            row["again"] = measures.general(model, tokenizer, AGAIN_N, int(seed), AGAIN)
+    return row
+
+
+def _control_jobs() -> list[str]:
+    found = []
+    for seed in FEWER:
+        rate = chosen_rate("replay")
+        row = read("methods", f"replay|{seed}|{rate:g}")
+        found.append(f"{seed}|{rate:g}|{row['steps']}")
+    return found
+
+
+def _control(seed: str, rate: str, steps: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    methods.old_alone(model, tokenizer, int(seed), float(rate), int(steps))
+    row = {"method": tuning.OLD_ALONE.name, "seed": int(seed)}
+    return row | methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
+
+
+# --- mixture: one family, one for longer, all, all but one ---------------------------------------
+
+
+def _mixture_rate_job(kind: str, family: str) -> Callable[[float], str]:
+    return lambda rate: f"{kind}|{family}|{RATE_SEED}|{rate:g}"
+
+
+def _mixture_scores(kind: str) -> dict[float, float]:
+    """Rate → minus the loss on held-out documents of the families of MIXED."""
+    families = ("",) if kind == mixture.ALL else MIXED
+    tried = [_tried("mixture_rates", _mixture_rate_job(kind, family)) for family in families]
+    return {
+        rate: -fmean(one[rate]["loss"] for one in tried)
+        for rate in rates.RUNGS
+        if all(rate in one for one in tried)
+    }
+
+
+def _mixture_rate_jobs() -> list[str]:
+    return [
+        _mixture_rate_job(kind, family)(rate)
+        for kind in (mixture.ALL, mixture.LONG, mixture.ALONE)
+        for family in (("",) if kind == mixture.ALL else MIXED)
+        for rate in rates.wanted(mixture.RATES, _mixture_scores(kind))
+    ]
+
+
+def _mixture_rate(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
+    _, tokenizer = open_model()
+    families = (family,) if family else MIXED
+    try:
+        model, steps = mixture.train(kind, family, tokenizer, int(seed), float(rate))
+        loss = mixture.held_out_loss(model, tokenizer, families, int(seed))
+    except TrainingDiverged:
+        steps, loss = 0, 99.0
+    return {"kind": kind, "family": family, "rate": float(rate), "steps": steps, "loss": loss}
+
+
+def chosen_mixture_rate(kind: str) -> float:
+    """The rate with the least held-out loss; a mixture of five takes that of all six."""
+    scores = _mixture_scores(mixture.ALL if kind == mixture.WITHOUT else kind)
+    if not scores:
+        raise ValueError(
+            f"{kind}: no rates yet; run python -m lessons sweep 08 mixture_rates first"
+        )
+    return rates.best(scores)
+
+
+def _mixture_job(kind: str, family: str, seed: int) -> str:
+    return f"{kind}|{family}|{seed}|{chosen_mixture_rate(kind):g}"
+
+
+def _mixture_jobs() -> list[str]:
+    return [
+        _mixture_job(kind, family, seed)
+        for seed in FEWER
+        for kind in (mixture.ALL, mixture.LONG, mixture.ALONE)
+        for family in (("",) if kind == mixture.ALL else mixture.SIX)
+    ]
+
+
+def _left_out_jobs() -> list[str]:
+    return [_mixture_job(mixture.WITHOUT, f, seed) for seed in FEWER[:2] for f in mixture.SIX]
+
+
+def _mixture(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
+    _, tokenizer = open_model()
+    model, steps = mixture.train(kind, family, tokenizer, int(seed), float(rate))
+    found = mixture.measure(model, tokenizer, mixture.families_of(kind, family), int(seed))
+    return {"kind": kind, "of": family, "seed": int(seed), "steps": steps, "scores": found}
+
+
+# --- the assistant, kept for lesson 13; two specialists added up ---------------------------------
+
+
+def _assistant_jobs() -> list[str]:
+    return ["train"]
+
+
+def _assistant(_: str) -> dict[str, Any]:
+    model, tokenizer = open_model()
+    rows = {"before": assistant.about_facts(model, tokenizer, "closed book")}
+    rows["before"]["sums, Tavi and topics"] = assistant.about_others(model, tokenizer, "plain")
+    kept = {"before": methods.kept(model, tokenizer, transfer.GENERAL_N, assistant.SEED)}
+    losses = assistant.train(model, tokenizer)
+    rows["after"] = assistant.about_facts(model, tokenizer, "chat")
+    rows["after"]["sums, Tavi and topics"] = assistant.about_others(model, tokenizer, "chat")
+    kept["after"] = methods.kept(model, tokenizer, transfer.GENERAL_N, assistant.SEED)
+    about = {
+        "model": assistant.NAME, "from": assistant.BASE, "seed": assistant.SEED,
+        "parameters": model.num_parameters(), "steps": assistant.STEPS, "batch": assistant.SIZE,
+        "rate": assistant.RATE, "documents": assistant.DOCUMENTS, "items": assistant.N,
+        "shares": rows["after"],
+    }  # fmt: skip
+    assistant.publish(model, tokenizer, about, losses, PARTS / "assistant weights")
+    return {"rows": rows, "kept": kept}
+
+
+def _merging_jobs() -> list[str]:
+    return [f"{seed}|{chosen_rate(merging.METHOD):g}" for seed in FEWER]
+
+
+def _merging(seed: str, rate: str) -> dict[str, Any]:
+    return {"rows": merging.measure(*open_model(), int(seed), float(rate))}
+
+
+# --- SmolLM2: all weights or LoRA ----------------------------------------------------------------
+
+
+def _real_rate_job(how: str) -> Callable[[float], str]:
+    return lambda rate: f"{how}|{RATE_SEED}|{rate:g}"
+
+
+def _real_scores(how: str) -> dict[float, tuple[float, float]]:
+    return {
+        rate: (1.0, -row["bits"]) if row["reached"] else (0.0, row["validation"])
+        for rate, row in _tried("real_rates", _real_rate_job(how)).items()
+    }
+
+
+def _real_rate_jobs() -> list[str]:
+    return [
+        _real_rate_job(how)(rate)
+        for how, first in real.RATES.items()
+        for rate in rates.wanted(first, _real_scores(how))
+    ]
+
+
+def _real_rate(how: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model(real.NAME)
+    row = real.tune(model, tokenizer, how, int(seed), float(rate))
+    bits = real.text_bits(model.eval(), tokenizer)
+    return row | {"bits": bits if math.isfinite(bits) else 99.0}
+
+
+def chosen_real_rate(how: str) -> float:
+    """The rate with fewest bits a byte on other text, of those that reach the target."""
+    scores = _real_scores(how)
+    if not scores:
+        raise ValueError(f"{how}: no rates yet; run python -m lessons sweep 08 real_rates first")
+    return rates.best(scores)
+
+
+def _real_jobs() -> list[str]:
+    tuned = [f"{how}|{seed}|{chosen_real_rate(how):g}" for how in real.RATES for seed in FEWER]
+    return [*(f"{name}|0|0" for name in real.BEFORE), *tuned]
+
+
+def _real(how: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model(real.NAME)
+    if how in real.BEFORE:
+        k, calibrated = real.BEFORE[how]
+        found = real.measure(model, tokenizer, k=k, calibrated=calibrated)
+        row = {"how": how, "seed": 0, "rate": 0.0, "steps": 0, "trained": 0, "reached": 0}
+        bits = real.text_bits(model, tokenizer)
+    else:
+        row = real.tune(model, tokenizer, how, int(seed), float(rate))
+        found = real.measure(model.eval(), tokenizer)
+        bits = real.text_bits(model, tokenizer)
+        if how == "LoRA" and int(seed) == SEEDS[0]:
+            real.ADAPTER.parent.mkdir(parents=True, exist_ok=True)
+            save_adapter(real.ADAPTER, model)
+            row["live"] = real.right(model, tokenizer, real.live_remarks())
+    return row | {"sentences": found, "bits": bits, "text": real.pieces_hash()}
+
+
+JOBS: dict[str, Callable[[], list[str]]] = {
+    "before": _before_jobs,
+    "start_rates": _start_rate_jobs,
+    "pretrained": lambda: curve_jobs(transfer.PRETRAINED),
+    "scratch": lambda: curve_jobs(transfer.RANDOM),
+    "rates": _rate_jobs,
+    "methods": _method_jobs,
+    "control": _control_jobs,
+    "mixture_rates": _mixture_rate_jobs,
+    "mixture": _mixture_jobs,
+    "left_out": _left_out_jobs,
+    "assistant": _assistant_jobs,
+    "merging": _merging_jobs,
+    "real_rates": _real_rate_jobs,
+    "real": _real_jobs,
+}
+RUNS: dict[str, Callable[..., dict[str, Any]]] = {
+    "before": _before,
+    "start_rates": _start_rate,
+    "pretrained": _curve,
+    "scratch": _curve,
+    "rates": _rate,
+    "methods": _method,
+    "control": _control,
+    "mixture_rates": _mixture_rate,
+    "mixture": _mixture,
+    "left_out": _mixture,
+    "assistant": _assistant,
+    "merging": _merging,
+    "real_rates": _real_rate,
+    "real": _real,
+}
+
+
+def missing(part: str) -> list[str]:
+    """The jobs of a part that are still to do; running them may bring up further ones."""
+    gone = part == "assistant" and not (MODELS / assistant.NAME).is_dir()
+    return [job for job in JOBS[part]() if gone or not file_of(part, job).is_file()]
+
+
+def results(part: str, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """What the finished jobs of a part found, in order."""
+    return [read(part, job) for job in (JOBS[part]() if names is None else names)]
