@@ -256,12 +256,12 @@ def other_trainings(file: Path) -> list[str]:
         spread.append([name.replace("_", " "), least, middle, most])
     return [
         "## Other trainings",
-        f"{len(rows)} more trainings on the same corpus, with other settings, another shape or other "
-        f"first weights (`{file.name}`; one GPU, PyTorch 2.11; 200 items a split, of the seed given "
-        "there): `python -m lessons pretrain fernhollow --seed 2 --device cuda --run DIR "
-        "--out FOLDER` makes one. None is better in all rows, and which tasks come out well is in "
-        "part chance: reading a passage, telling what it leaves out, and chat jump up in some "
-        "trainings and not in others that differ in nothing but the first weights.",
+        f"{len(rows)} more trainings on the same corpus, with other settings, another shape or "
+        f"other first weights (`{file.name}`; one GPU, PyTorch 2.11; 200 items a split, of the "
+        "seed given there): `python -m lessons pretrain fernhollow --seed 2 --device cuda --run "
+        "DIR --out FOLDER` makes one. None is better in all rows, and which tasks come out well "
+        "is in part chance: reading a passage, telling what it leaves out, and chat jump up in "
+        "some trainings and not in others that differ in nothing but the first weights.",
         _table(["share right, %", "least", "median", "most"], spread),
     ]
 
