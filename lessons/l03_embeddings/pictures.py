@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from lessons.figures import PALETTE
@@ -40,13 +41,23 @@ def maps(panels: Mapping[str, Tensor], labels: Tensor, names: Sequence[str]) -> 
 
 
 def word_map(points: Tensor, labels: Tensor, names: Sequence[str], words: Sequence[str]) -> Figure:
-    """One map, with a few words of each category written beside their points."""
+    """One map, with two words of each category beside their points, where they hide no other."""
     fig, axes = plt.subplots(figsize=(10, 7))
     scatter(axes, points, labels, names)
+    taken: list[Bbox] = []
     for number in range(len(names)):
-        for at in (labels == number).nonzero()[:2, 0].tolist():
+        left = 2
+        for at in (labels == number).nonzero()[:, 0].tolist():
             x, y = points[at].tolist()
-            axes.annotate(words[at], (x, y), xytext=(5, 4), textcoords="offset points")
+            text = axes.annotate(words[at], (x, y), xytext=(5, 4), textcoords="offset points")
+            box = text.get_window_extent()
+            if any(box.overlaps(other) for other in taken):
+                text.remove()
+                continue
+            taken.append(box)
+            left -= 1
+            if not left:
+                break
     axes.legend(ncols=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
