@@ -93,7 +93,7 @@ def refuse_known(
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """`text` on one line, cut to `longest` characters, without characters that cannot be shown."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
+    text = "".join(c if c.isprintable() else " " for c in text[: 4 * longest]).strip()
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

@@ -298,6 +298,7 @@ _THINK = {
     ZeroDivisionError: "When is the divisor zero, and what should come out then?",
     RecursionError: "What stops the function from calling itself?",
     AttributeError: "Is this the type you think it is? Print type(...) before the line.",
+    UnicodeDecodeError: "Which bytes form no character? bytes.decode has an argument for them.",
     RuntimeError: "Print the shapes and types of what meets in this line.",
 }
 

@@ -114,12 +114,12 @@ def markdown_blocks(text: str) -> Iterator[Block]:
             first = int(group[0].attrs.get("start", 1))
             for number, item in enumerate(_parts(group, "list_item"), start=first):
                 tag = "ul" if kind.startswith("bullet") else f'ol start="{number}"'
-                height = 36 * _lines(_inline(item), 86) + 10
+                height = 36 * _lines(_inline(item).replace("\n", " "), 86) + 10
                 yield Block(f"<{tag}>{_render(item)}</{tag[:2]}>", height)
         elif kind == "table_open":
             yield from _table(group)
         else:
-            yield Block(_render(group), 36 * _lines(_inline(group), 89) + 16)
+            yield Block(_render(group), 36 * _lines(_inline(group).replace("\n", " "), 89) + 16)
 
 
 def _table(group: list[Token]) -> Iterator[Block]:
@@ -158,7 +158,9 @@ def cut(lines: list[str], most: int) -> list[list[str]]:
         blank = [n for n in range(most // 2, most + 1) if not lines[n].strip()]
         at = blank[-1] if blank else most
         pieces.append(lines[:at])
-        lines = lines[at + 1 :] if blank else lines[at:]
+        lines = lines[at:]
+        while lines and not lines[0].strip():
+            lines = lines[1:]
     return [*pieces, lines]
 
 
@@ -207,6 +209,7 @@ def slides(notebook: NotebookNode, guide: str = "") -> list[Slide]:
     "notes" go to the notes.
     """
     found: list[Slide] = []
+    section, checked = "", False  # the heading `##` above, and whether an exercise has just ended
     imports = next((cell.id for cell in notebook.cells if cell.cell_type == "code"), None)
     for cell in notebook.cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
@@ -216,6 +219,11 @@ def slides(notebook: NotebookNode, guide: str = "") -> list[Slide]:
             if found:
                 found[-1].notes.append(MARKDOWN.render(cell.source))
             continue
+        if checked and not re.match("#{1,6} ", cell.source):
+            found.append(Slide(section, first=False))
+        checked = cell.cell_type == "code" and cell.source.startswith("exercises.check(")
+        if heading := re.match(r"#{1,2} +(.+?) *#*$", cell.source, flags=re.MULTILINE):
+            section = heading[1] if cell.cell_type == "markdown" else section
         if cell.cell_type == "markdown":
             _add_markdown(found, cell.source, kind)
         elif found:

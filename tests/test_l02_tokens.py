@@ -68,6 +68,7 @@ def test_the_widget_takes_any_text(typed):
     line.value = typed
     assert "<script>" not in view.value
     assert "tokens after" in view.value
+    assert ("first 200 characters" in view.value) == (len(typed) > 200)
 
 
 def test_the_widget_says_what_is_no_text():

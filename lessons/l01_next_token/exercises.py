@@ -67,6 +67,37 @@ def count_pairs(ids, V):
 """,
             "last character with the first",
         ),
+        Wrong(
+            """
+def count_pairs(ids, V):
+    counts = torch.zeros(V, V)
+    for a, b in zip(ids, ids[1:]):
+        counts[a, b] += 1
+        return counts
+""",
+            "inside the loop",
+        ),
+        Wrong(
+            """
+def count_pairs(ids, V):
+    counts = torch.zeros(V, V)
+    for a, b in zip(ids, ids[1:]):
+        counts[a, b] += 1
+        counts[b, a] += 1
+    return counts
+""",
+            "both directions",
+        ),
+        Wrong(
+            """
+def count_pairs(ids, V):
+    counts = torch.zeros(V, V)
+    for a, b in zip(ids, ids[1:]):
+        counts[a, b] += 1
+    return counts / counts.sum(1, keepdim=True).clamp(min=1)
+""",
+            "shares of each row",
+        ),
     ],
 )
 def _count_pairs(attempt: Any) -> None:
@@ -81,6 +112,8 @@ def _count_pairs(attempt: Any) -> None:
             halved = torch.zeros(V, V)
             for a, b in zip(ids.tolist()[::2], ids.tolist()[1::2], strict=False):
                 halved[a, b] += 1
+            first_only = torch.zeros(V, V)
+            first_only[ids[0], ids[1]] = 1
             round_about = right.clone()
             round_about[ids[-1], ids[0]] += 1
             refuse_known(
@@ -92,6 +125,11 @@ def _count_pairs(attempt: Any) -> None:
                      "A pair that occurs five times must add five. (An indexed += adds once.)"),
                     (halved, "every second pair only",
                      "Each character but the ends belongs to two pairs."),
+                    (right + right.T, "pairs counted in both directions",
+                     "The pair a, b belongs to row a only."),
+                    (first_only, "one pair only", "Does `return` stand inside the loop?"),
+                    (right / right.sum(1, keepdim=True).clamp(min=1), "shares of each row",
+                     "Counts are asked for; dividing comes later."),
                     (round_about, "one pair too many: the last character with the first",
                      "What is ids[i - 1] for i = 0?"),
                 ],
@@ -113,6 +151,14 @@ def cross_entropy(logits, targets):
     return -p[torch.arange(len(targets)), targets].log().mean()
 """,
             "overflow",
+        ),
+        Wrong(
+            """
+def cross_entropy(logits, targets):
+    log_p = torch.log_softmax(logits, dim=-1)
+    return -log_p[targets.clamp(max=len(targets) - 1)].mean()
+""",
+            "whole rows",
         ),
         Wrong(
             """
@@ -209,6 +255,8 @@ def _cross_entropy(attempt: Any) -> None:
                      "What does F.cross_entropy expect: logits or probabilities?"),
                     (-log_p[:, targets].mean(), "every target at every position",
                      "One entry a row: two indices that run together."),
+                    (-log_p[targets.clamp(max=n - 1)].mean(), "whole rows, chosen by the target",
+                     "Two indices: which row, and which column in it?"),
                 ],
                 f"{float(right):.4f}",
                 right,

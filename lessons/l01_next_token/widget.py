@@ -21,7 +21,11 @@ def next_character_view(tables: dict[str, Tensor], names: Sequence[str]) -> ipyw
     for title, table in tables.items():
         if tuple(table.shape) != (len(names), len(names)):
             raise ValueError(f"{title}: shape {tuple(table.shape)} for {len(names)} characters")
-    slider = Slider([(name, at) for at, name in enumerate(names)], len(names) - 1, "After")
+    slider = Slider(
+        [(name, at) for at, name in enumerate(names)],
+        names.index("e") if "e" in names else 0,
+        "After",
+    )
     view = ipywidgets.HTML()
 
     def draw(_: object = None) -> None:

@@ -129,6 +129,7 @@ def _merge(attempt: Any) -> None:
             came=f"{given} in place of {ids}",
             think="Build a new list: the caller may need the old one.",
         )
+        came = came.tolist() if hasattr(came, "tolist") else came  # arrays and tensors
         came = list(came) if isinstance(came, list | tuple) else came
         if came == [9 if tuple(ids[i : i + 2]) == pair else t for i, t in enumerate(ids)] != right:
             think = "After a merge, how many tokens of ids are used up?"
@@ -175,7 +176,7 @@ def _either(ids: list[int], pair: tuple[int, int]) -> list[int]:
 def decode(ids, vocab):
     return "".join(vocab[i].decode("utf-8", errors="replace") for i in ids)
 """,
-            "each token by itself",
+            "each byte decoded by itself",
         ),
         Wrong(
             """
@@ -198,6 +199,13 @@ def decode(ids, vocab):
 """,
             "a character for each byte",
         ),
+        Wrong(
+            """
+def decode(ids, vocab):
+    return b"".join(vocab[i] for i in ids).decode("ascii", errors="replace")
+""",
+            "or as ASCII",
+        ),
     ],
 )
 def _decode(attempt: Any) -> None:
@@ -218,13 +226,17 @@ def _decode(attempt: Any) -> None:
         ignored = (raw + b"the").decode("utf-8", errors="ignore")
         latin = (raw + b"the").decode("latin-1")
         for value, what, think in (
-            (each, "decoded each token by itself", "A character may lie in several tokens."),
             (ignored, "the broken bytes dropped", "Should not a reader see that some are missing?"),
             (latin, "a character for each byte", "UTF-8 uses up to four for a character."),
+            (
+                each,
+                "each byte decoded by itself: token by token, or as ASCII",
+                "A character may lie in several bytes, and in several tokens.",
+            ),
         ):
             if came == value != right:
                 raise NotRight(expected=expected, came=f"{came!r}: {what}", think=think)
-        expect(came == right, expected=expected, came=came, think="Join, then decode.")
+        expect(came == right, expected=expected, came=repr(came), think="Join, then decode.")
     ids = [257, 258, 0x99, 0x82]
     expect(
         attempt(ids, vocab) == " café🙂",

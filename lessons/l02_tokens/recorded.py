@@ -117,7 +117,7 @@ def letters_verdict() -> str:
     found = letters()
     if found["apart"][1] > found["word"][2]:
         return "Letters apart help: what the pieces hide is a part of the trouble."
-    return "Letters apart do not help for certain: here counting is hard, not only seeing."
+    return "Letters apart do not help measurably: here counting is hard, not only seeing."
 
 
 def first_right(n: int) -> list[bool]:

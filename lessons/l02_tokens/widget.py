@@ -44,9 +44,11 @@ def merge_view(text: str, n_merges: int = 20) -> ipywidgets.VBox:
                 f'<span style="background:{COLOURS[at % 2]};color:#000;padding:2px">{shown}</span>'
             )
         learnt = tokenizer.vocab_size - 256
+        cut = f" (first {LONGEST} characters)" if len(line.value) > LONGEST else ""
         view.value = (
-            f"<p>{len(ids)} tokens after {learnt} merges</p>"
-            f'<p style="font-family:monospace;line-height:1.9">{"".join(spans)}</p>'
+            f"<p>{len(ids)} tokens after {learnt} merges{cut}</p>"
+            '<p style="font-family:monospace;line-height:1.9;overflow-wrap:anywhere">'
+            f"{''.join(spans)}</p>"
         )
 
     line.observe(draw, names="value")

@@ -96,16 +96,18 @@ def _rms_norm(attempt: Any) -> None:
                  "One number for each of the C: what is it multiplied with?"),
                 (x / (square.sqrt() + eps) * weight, "eps added after the root",
                  "Of a vector that is nearly zero, eps is to limit the square. Inside or outside?"),
+                (x * (square + eps).sqrt() * weight, "a multiplication by the size",
+                 "Shall large vectors become larger?"),
                 (x / square.sqrt() * weight, "without eps", "What happens to a token of zeros?"),
         ]  # fmt: skip
         expected = f"x of shape {shape}, each token divided by its root mean square, times weight"
         refuse_known(came, mistakes, expected, right)
         expect_close(came, right, what="rms_norm(x, weight, eps)", think="Root of what mean?")
     zero = attempt(torch.zeros(2, 4), torch.ones(4), 1e-5)
-    expect(
-        isinstance(zero, torch.Tensor) and bool(torch.isfinite(zero).all()),
-        expected="zeros for a token of zeros",
-        came=zero,
+    expect_close(
+        zero,
+        torch.zeros(2, 4),
+        what="rms_norm of tokens of zeros",
         think="What is eps for, and does it stand inside the root?",
     )
 
@@ -203,7 +205,7 @@ def _block(attempt: Any) -> None:
 
 @exercise(
     "count_parameters",
-    hint="Per layer: 3C² + C, C² + C, 4C² + 4C, 4C² + C, and two norms. Then what is outside.",
+    hint="Per layer: 3C² + 3C, C² + C, 4C² + 4C, 4C² + C, and two norms. Then what is outside.",
     wrong=[
         Wrong(
             """
@@ -242,6 +244,7 @@ def _count_parameters(attempt: Any) -> None:
             made = GPT(GPTConfig.gpt2(vocab_size=V, block_size=T, n_layer=L, n_head=2, n_embd=C))
             assert made.num_parameters() == right
         came = attempt(V, T, L, C)
+        shown = f"{right:,} for V = {V}, T = {T}, L = {L}, C = {C}"
         for value, what, think in (
             (V * C + T * C + L * 12 * C * C, "the matrices only, without biases and norms",
              "Every linear layer adds a bias, every norm a weight and a bias."),
@@ -251,10 +254,10 @@ def _count_parameters(attempt: Any) -> None:
             (right - 2 * C, "all but the last norm", "What comes after the last block?"),
         ):  # fmt: skip
             if came == value:
-                raise NotRight(expected=f"{right:,}", came=f"{came:,}: {what}", think=think)
+                raise NotRight(expected=shown, came=f"{came:,}: {what}", think=think)
         expect(
             came == right,
-            expected=f"{right:,} for V = {V}, T = {T}, L = {L}, C = {C}",
+            expected=shown,
             came=came if not isinstance(came, int) else f"{came:,}",
             think="Count one layer on paper, then the tables and the last norm.",
         )

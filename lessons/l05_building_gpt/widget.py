@@ -39,12 +39,12 @@ def shape_view() -> ipywidgets.VBox:
         rows = (
             ("parameters", f"{total:,}"),
             ("in tables", f"{tables / total:.0%}"),
-            ("memory, float32", f"{4 * total / 1e9:.2f} GB"),
+            ("memory, float32", f"{4 * total / 1e6:,.1f} MB"),
             (
                 "operations a token (without attention's own products), forward",
-                f"{2 * moved / 1e9:.2f} billion",
+                f"{2 * moved / 1e6:,.1f} million",
             ),
-            ("the same, training", f"{6 * moved / 1e9:.2f} billion"),
+            ("the same, training", f"{6 * moved / 1e6:,.1f} million"),
         )
         cells = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
         view.value = f"<table>{cells}</table>"

@@ -60,7 +60,14 @@ def with_temperature(logits, temperature):
         return logits.argmax()
     return (logits / temperature).softmax(dim=-1)
 """,
-            "token's number",
+            "One number is no distribution",
+        ),
+        Wrong(
+            """
+def with_temperature(logits, temperature):
+    return (logits / (temperature + 1e-6)).softmax(dim=-1)
+""",
+            "as close as you like",
         ),
         Wrong(
             """
@@ -92,12 +99,12 @@ def _with_temperature(attempt: Any) -> None:
             refuse_known(came, mistakes, f"softmax(logits / {temperature})")
         what = f"with_temperature(logits, {temperature})"
         expect_close(came, right, what=what, think="Divide first, softmax then.")
-    came = attempt(logits, 0.0)
+    came = _tensor(attempt(logits, 0.0))
     expect(
         not isinstance(came, torch.Tensor) or came.shape == logits.shape,
         expected=f"{len(logits)} probabilities at temperature 0, as at any other",
         came=came,
-        think="A token's number is no distribution: which one says the same?",
+        think="One number is no distribution: which distribution says the same?",
     )
     expect(
         not isinstance(came, torch.Tensor)
@@ -116,6 +123,22 @@ def _with_temperature(attempt: Any) -> None:
         came=came,
         think="A division by 0 makes inf and nan: temperature 0 needs a line of its own.",
     )
+    close = torch.tensor([1.0, 1.0 + 1e-9, 0.5], dtype=torch.float64)
+    came = _tensor(attempt(close, 0.0))
+    expect(
+        isinstance(came, torch.Tensor) and came.tolist() == [0, 1, 0],
+        expected="[0, 1, 0] at temperature 0 for [1, 1.000000001, 0.5]",
+        came=came,
+        think="A small temperature in place of 0? Two logits may be as close as you like.",
+    )
+
+
+def _tensor(value: Any) -> Any:
+    """Lists and arrays of numbers as a tensor; anything else as it is."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        return value
 
 
 def _drawn() -> list[tuple[list[float], float]]:
@@ -184,6 +207,17 @@ def top_p(probabilities, p):
 """,
             "one token more",
         ),
+        Wrong(
+            """
+def top_p(probabilities, p):
+    ordered, order = probabilities.sort()
+    keep = ordered.cumsum(-1) - ordered < p
+    out = torch.zeros_like(probabilities)
+    out[order[keep]] = ordered[keep]
+    return out / out.sum()
+""",
+            "the least probable",
+        ),
     ],
 )
 def _top_p(attempt: Any) -> None:
@@ -211,6 +245,18 @@ def _top_p(attempt: Any) -> None:
                     each / each.sum(),
                     "each one compared with p by itself",
                     "p is for the sum of the most probable tokens.",
+                )
+            )
+        least = torch.zeros_like(probabilities)
+        upwards = ordered.flip(0)
+        first = upwards.cumsum(-1) - upwards < p - 1e-12
+        least[order.flip(0)[first]] = upwards[first]
+        if not torch.allclose(least / least.sum(), right):
+            mistakes.append(
+                (
+                    least / least.sum(),
+                    "the least probable were kept",
+                    "Which end of the order does sort begin with?",
                 )
             )
         short = torch.zeros_like(probabilities)
@@ -258,7 +304,8 @@ def _top_p(attempt: Any) -> None:
                 came="numbers that are none: each one was compared with p, or nothing was kept",
                 think="The most probable token always stays.",
             )
-        refuse_known(came, mistakes, f"top_p({values}, {p})")
+        expected = f"top_p({values}, {p}) to be {[round(v, 3) for v in right.tolist()]}"
+        refuse_known(came, mistakes, expected)
         expect_close(came, right, what=f"top_p({values}, {p})", think="Sort, add up, cut, divide.")
 
 
@@ -272,6 +319,15 @@ def attend_next(q, k, v, keys, values):
     return (q @ keys.T / math.sqrt(q.size(-1))).softmax(dim=-1) @ values, keys, values
 """,
             "own key",
+        ),
+        Wrong(
+            """
+def attend_next(q, k, v, keys, values):
+    keys, values = torch.cat([keys, k]), torch.cat([values, v])
+    out = F.scaled_dot_product_attention(q[None], keys[None], values[None], is_causal=True)
+    return out[0], keys, values
+""",
+            "sees the first key only",
         ),
         Wrong(
             """
@@ -322,16 +378,16 @@ def _attend_next(attempt: Any) -> None:
     q, k, v = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
     scores = (q @ k.T / 2).masked_fill(torch.ones(5, 5, dtype=torch.bool).triu(1), -math.inf)
     whole = scores.softmax(-1) @ v
-    for at in (1, 2, 3, 4, 0):
+    for at in (2, 1, 3, 4, 0):
         row, keys, values = slice(at, at + 1), k[:at], v[:at]
         answer = attempt(q[row], k[row], v[row], keys, values)
         expect(
-            isinstance(answer, tuple) and len(answer) == 3,
+            isinstance(answer, tuple | list) and len(answer) == 3,
             expected="three tensors: the result, all keys, all values",
             came=answer,
             think="The caller hands the last two in again with the next token.",
         )
-        came, new_keys, new_values = answer
+        came, new_keys, new_values = map(_tensor, answer)
         if at:
             without = (q[row] @ keys.T / 2).softmax(-1) @ values
             scores_now = q[row] @ k[: at + 1].T
@@ -345,6 +401,8 @@ def _attend_next(attempt: Any) -> None:
                      "a softmax over the wrong axis: the weights are all 1",
                      "One query: its weights over all keys must add up to 1."),
                     (without, "a token that does not see its own key", "First append."),
+                    (v[:1] if at > 1 else torch.empty(0), "a token that sees the first key only",
+                     "is_causal counts from the first key. Is there a future to hide here?"),
                     (v[row], "a token that sees itself only",
                      "What are the kept keys for?"),
                 ],

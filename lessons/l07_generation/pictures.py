@@ -27,7 +27,7 @@ def bars(rows: Mapping[float, Sequence[float]], names: Sequence[str]) -> Figure:
             places + shift, values, width, color=COLORS[color],
             label=f"temperature {temperature:g} (these hold {sum(values):.0%})",
         )  # fmt: skip
-    axes.set_xticks(places, [name.strip() or "␣" for name in names], rotation=45, ha="right")
+    axes.set_xticks(places, [name.replace(" ", "␣") for name in names], rotation=45, ha="right")
     axes.set(ylabel="probability")
     axes.legend()
     return fig

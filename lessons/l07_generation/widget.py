@@ -55,7 +55,8 @@ def next_token_view(model: GPT, tokenizer: BPETokenizer, text: str) -> ipywidget
             probability[logits.argmax()] = 1
         else:
             probability = (logits / temperature.value).softmax(-1)
-        ordered, order = probability.sort(descending=True)
+        order = logits.argsort(descending=True)
+        ordered = probability[order]
         cut = ordered.clone()  # first top-k, then top-p of what is left, as sample_next does it
         cut[top_k.value :] = 0
         cut = cut / cut.sum()
@@ -73,8 +74,9 @@ def next_token_view(model: GPT, tokenizer: BPETokenizer, text: str) -> ipywidget
                 f"<td>{bar}</td></tr>"
             )
         view.value = (
-            f"<p>{int(keep.sum())} tokens are left to draw from</p><table><tr><td>token</td>"
-            f"<td>before the cut</td><td>after it</td><td></td></tr>{''.join(rows)}</table>"
+            f"<p>tokens left to draw from: {int(keep.sum())}</p><table><tr><td>token</td>"
+            '<td style="padding-right:1.5em">before the cut</td><td>after it</td><td></td></tr>'
+            f"{''.join(rows)}</table>"
         )
 
     line.observe(read, names="value")
