@@ -79,7 +79,7 @@ def recall_curves(
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])
     axes.set(xlabel=xlabel, ylabel="share of right answers", ylim=(0, 1.02))
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
