@@ -102,6 +102,34 @@ def nearest(vectors, at, k):
 """,
             "writes into",
         ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=-1)
+    return (unit @ unit[at]).topk(k + 1).indices
+""",
+            "is row 4 itself among them",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors, dim=-1)
+    cosines = (unit @ unit[at]).tolist()
+    cosines.pop(at)
+    return torch.tensor(cosines).topk(k).indices
+""",
+            "one too small",
+        ),
+        Wrong(
+            """
+def nearest(vectors, at, k):
+    unit = F.normalize(vectors - vectors.mean(0), dim=-1)
+    cosines = unit @ unit[at]
+    cosines[at] = -torch.inf
+    return cosines.topk(k).indices
+""",
+            "mean is taken off",
+        ),
     ],
 )
 def _nearest(attempt: Any) -> None:
@@ -119,10 +147,18 @@ def _nearest(attempt: Any) -> None:
             think="x[:] = … writes into the tensor that the caller holds.",
         )
         came = _numbers(answer)
-        if came is None or len(came) != k or any(float(x) != int(x) for x in answer):
+        if came is None or any(float(x) != int(x) for x in answer):
             raise NotRight(
-                expected=f"{k} row numbers", came=answer, think="topk gives values and indices."
+                expected=f"{k} row numbers",
+                came=answer,
+                think="One list of whole numbers. (topk gives values and indices.)",
             )
+        expect(
+            len(came) == k,
+            expected=f"{k} row numbers",
+            came=f"{len(came)} of them: {came}",
+            think=f"How many did you ask for? And is row {at} itself among them?",
+        )
         unit = F.normalize(vectors, dim=-1)
         cosines = unit @ unit[at]
         others = cosines.clone()
@@ -137,8 +173,14 @@ def _nearest(attempt: Any) -> None:
         columns = F.normalize(vectors, dim=0)
         by_columns = columns @ columns[at]
         by_columns[at] = -torch.inf
+        off = F.normalize(vectors - vectors.mean(0), dim=-1)
+        by_centred = off @ off[at]
+        by_centred[at] = -torch.inf
         nearest_first = len(right) > 1 and came == right[::-1]
+        moved_up = [row - (row > at) for row in right]
         for found, said, think in (
+            (came == moved_up, f"{came}: the rows after row {at} have numbers one too small",
+             "With a row taken out, which numbers do those after it get?"),
             (at in came, f"{came}: the row itself is among them",
              "A row's cosine with itself is 1. How can it be kept out?"),
             (nearest_first, f"{came}: the right rows, the nearest one last",
@@ -151,6 +193,8 @@ def _nearest(attempt: Any) -> None:
              "Twice a vector points the same way. Is it near in cosine? And in distance?"),
             (came == _order(by_columns, k), f"{came}: columns were brought to length 1, not rows",
              "Which axis runs over the numbers of one word?"),
+            (came == _order(by_centred, k), f"{came}: the nearest rows once the mean is taken off",
+             "Here the vectors stay as they are; the mean comes off later in the lesson."),
         ):  # fmt: skip
             if found:
                 raise NotRight(expected=f"{what} to be {right}", came=said, think=think)
@@ -247,6 +291,51 @@ def sgns_loss(center, context, negatives):
 """,
             "3 centres with 1 negatives",
         ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) + F.logsigmoid(-drawn).sum(-1)).mean()
+""",
+            "added, not taken off",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn.sum(-1))).mean()
+""",
+            "sum inside",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-torch.sigmoid(met) - torch.sigmoid(-drawn).sum(-1)).mean()
+""",
+            "without its logarithm",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = center @ context.T
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return (-F.logsigmoid(met) - F.logsigmoid(-drawn).sum(-1)).mean()
+""",
+            "every centre with every context",
+        ),
+        Wrong(
+            """
+def sgns_loss(center, context, negatives):
+    met = (center * context).sum(-1)
+    drawn = (negatives @ center[:, :, None])[..., 0]
+    return -F.logsigmoid(met) - F.logsigmoid(-drawn).sum(-1)
+""",
+            "one loss for each centre",
+        ),
     ],
 )
 def _sgns_loss(attempt: Any) -> None:
@@ -273,6 +362,15 @@ def _sgns_loss(attempt: Any) -> None:
                  "What loss has a model whose vectors are all the same and very long?"),
                 ((true + swapped).mean(), "the context with the negatives, in place of the centre",
                  "Whose neighbours are the negatives pretending to be?"),
+                ((true - false.sum(-1)).mean(), "the negatives' log σ added, not taken off",
+                 "log σ is below 0, and a loss above it. Which sign has each part?"),
+                ((true - F.logsigmoid(-drawn.sum(-1))).mean(), "the sum inside σ",
+                 "Σ stands before log σ: one log σ for each negative, and then their sum."),
+                ((-met.sigmoid() - (-drawn).sigmoid().sum(-1)).mean(), "σ without its logarithm",
+                 "What does the formula do with σ?"),
+                (-F.logsigmoid(center @ context.T).mean() + false.sum(-1).mean(),
+                 "every centre with every context", "Row i of center met row i of context only."),
+                (true + false.sum(-1), "one loss for each centre", "What comes last?"),
                 (-right, "the right number with a negative sign",
                  "log σ is below 0. Should a loss be?"),
             ]  # fmt: skip
@@ -359,6 +457,23 @@ def analogy(unit, a, b, c):
 """,
             "row 3, though its score is negative",
         ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    left = [row for row in range(len(unit)) if row not in (a, b, c)]
+    return int((unit[left] @ (unit[b] - unit[a] + unit[c])).argmax())
+""",
+            "no row changes its number",
+        ),
+        Wrong(
+            """
+def analogy(unit, a, b, c):
+    scores = unit @ (unit[b] + unit[c])
+    scores[[a, b, c]] = -torch.inf
+    return int(scores.argmax())
+""",
+            "nearest to b + c",
+        ),
     ],
 )
 def _analogy(attempt: Any) -> None:
@@ -384,16 +499,24 @@ def _analogy(attempt: Any) -> None:
             whole = False
         if not whole:
             raise NotRight(
-                expected=f"a row number, such as {right}", came=came, think="max, or argmax?"
+                expected=f"a row number, such as {right}",
+                came=came,
+                think="One number. (argmax gives a row's number, max gives its score.)",
             )
         if number == right:
             continue
+        left = [row for row in range(N) if row not in (a, b, c)]
         for found, said, think in (
             (number in (a, b, c), f"{number}, which is one of the three that were given",
-             "b - a + c is nearly always nearest to c or b. Keep the three out."),
+             "b - a + c is nearly always nearest to c or b. Minus infinity for the three, then "
+             "argmax, and no row changes its number."),
+            (number == left.index(right), f"{number}, its place among the rows that are left",
+             "Rows behind those taken out move up. With minus infinity no row changes its number."),
             (number == best(unit[a] - unit[b] + unit[c]), f"{number}: a and b exchanged",
              "From a to b is b - a."),
             (number == best(unit[c]), f"{number}, the row nearest to c", "What do a and b change?"),
+            (number == best(unit[b] + unit[c]), f"{number}, the row nearest to b + c",
+             "What does a change?"),
             (number == best(target, absolute=True), f"{number}, a row in the opposite direction",
              "A cosine of -1 is as far as can be."),
         ):  # fmt: skip
@@ -402,7 +525,8 @@ def _analogy(attempt: Any) -> None:
         raise NotRight(
             expected=expected,
             came=number,
-            think="Scores of all rows with b - a + c, without a, b and c; then the largest.",
+            think="Scores of all rows with unit[b] - unit[a] + unit[c], then minus infinity for the"
+            " three, then argmax.",
         )
     rows = [[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [-1.0, 0.0], [-0.8, -0.6]]
     unit = torch.tensor(rows, dtype=torch.float64)  # rows 3 and 4 have negative scores

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
@@ -17,26 +18,28 @@ from minigpt.intervals import Interval
 MARKERS = "os^Dv*PX"  # shapes, too: colours alone are not for everyone
 
 
-def scatter(axes: Axes, points: Tensor, labels: Tensor, names: Sequence[str]) -> None:
+def scatter(
+    axes: Axes, points: Tensor, labels: Tensor, names: Sequence[str], size: float = 36
+) -> None:
     """Points (N, 2), one colour and shape a category."""
     for number, name in enumerate(names):
         at = points[labels == number]
         color = PALETTE[number % len(PALETTE)]
-        axes.scatter(at[:, 0], at[:, 1], s=36, color=color, marker=MARKERS[number], label=name)
+        axes.scatter(at[:, 0], at[:, 1], s=size, color=color, marker=MARKERS[number], label=name)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def maps(panels: Mapping[str, Tensor], labels: Tensor, names: Sequence[str]) -> Figure:
     """Several maps of the same words side by side, with one legend."""
-    fig, axes = plt.subplots(1, len(panels), figsize=(5.6 * len(panels), 5.4), squeeze=False)
+    fig, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 4.3), squeeze=False)
     for panel, (title, points) in zip(axes[0], panels.items(), strict=True):
-        scatter(panel, points, labels, names)
-        panel.set_title(title)
+        scatter(panel, points, labels, names, size=16)
+        panel.set_title(title, fontsize=14)
     fig.legend(
-        *axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.4
+        *axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, markerscale=1.8
     )
-    fig.subplots_adjust(bottom=0.2)
+    fig.subplots_adjust(left=0.01, right=0.99, bottom=0.24, wspace=0.06)
     return fig
 
 
@@ -75,16 +78,22 @@ def cosines(panels: Mapping[str, Tensor]) -> Figure:
 
 
 def bars(values: Mapping[str, Interval], xlabel: str) -> Figure:
-    """Horizontal bars with their intervals, and the numbers beside them."""
+    """Horizontal bars with their intervals, and the numbers beside them.
+
+    The axis ends at 1, or where all shares are small, soon after the largest: it says so itself.
+    """
+    longest = max(high for _, _, high in values.values())
+    end, spec = (1, ".0%") if longest > 0.2 else (longest, ".1%")
     fig, axes = plt.subplots(figsize=(9, 0.62 * len(values) + 1.4))
     names = list(values)[::-1]
     for row, name in enumerate(names):
         mean, low, high = values[name]
         axes.barh(row, mean, color=PALETTE[0], alpha=0.85)
         axes.plot([max(low, 0), min(high, 1)], [row, row], color="black")
-        axes.text(min(high, 1) + 0.015, row, f"{mean:.0%}", va="center")
+        axes.text(min(high, 1) + 0.015 * end, row, f"{mean:{spec}}", va="center")
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel=xlabel, xlim=(0, 1.12))
+    axes.set(xlabel=xlabel, xlim=(0, 1.12 * end))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0 if end == 1 else 1))
     return fig
 
 

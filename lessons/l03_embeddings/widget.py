@@ -56,7 +56,11 @@ def film(
         pictures.scatter(axes, points, labels, [*groups])
         at = words.index(word.value)
         x, y = points[at].tolist()
-        axes.annotate(word.value, (x, y), xytext=(8, 8), textcoords="offset points")
+        axes.scatter([x], [y], s=220, facecolors="none", edgecolors="black", linewidths=2)
+        axes.annotate(
+            word.value, (x, y), xytext=(10, 10), textcoords="offset points", weight="bold",
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
         axes.legend(ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
         buffer = io.BytesIO()
         fig.savefig(buffer, format="png", bbox_inches="tight")
@@ -64,7 +68,8 @@ def film(
         near = ", ".join(words[i] for i in space.neighbours(table, NEAREST)[at].tolist())
         alt = html.escape(f"Words after {step.value:,} steps; nearest to {word.value}: {near}")
         data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        view.value = f'<img alt="{alt}" src="data:image/png;base64,{data}"><p>{alt}</p>'
+        image = f'<img alt="{alt}" style="max-width: 100%" src="data:image/png;base64,{data}">'
+        view.value = f"<p>{alt}</p>{image}"
 
     for control in (step, word):
         control.observe(draw, names="value")
