@@ -171,13 +171,13 @@ def test_the_widget_shows_weights_and_takes_hostile_text(model):
         line.value = text
         assert "<script>" not in view.value
         assert "<b>" not in view.value
-        assert "where word" in view.value
+        assert "where token" in view.value
     line.value = ""
     assert "type at least one word" in view.value
     line.value = "\ud800"
     assert "surrogate" in view.value
     line.value = "the mat"
-    assert "where word" in view.value
+    assert "where token" in view.value
     with pytest.raises(ValueError, match="at least one model"):
         widget.attention_view({}, "x")
 

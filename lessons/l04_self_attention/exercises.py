@@ -102,9 +102,16 @@ def _attend(attempt: Any) -> None:
                  "Row i of the scores belongs to query i. Which factor comes first?"),
                 ((scores / math.sqrt(T)).softmax(-1) @ v, "scores divided by the root of the "
                  "number of words", "What does a dot product add up: words, or numbers?"),
+                ((scores / math.sqrt(E)).softmax(-1) @ v, "scores divided by the root of the width "
+                 "of a value", "Which vectors meet in a score?"),
+                ((scores * root).softmax(-1) @ v, "scores multiplied by sqrt(D)",
+                 "Are scores of wide vectors too large, or too small?"),
+                (scores.masked_fill(torch.ones(T, T).triu(1).bool(), -math.inf).div(root)
+                 .softmax(-1) @ v, "an answer in which no query sees the keys after it",
+                 "Here every query sees every key; the mask is exercise 2."),
             ]  # fmt: skip
             if D != T:
-                refuse_known(came, mistakes, expected)
+                refuse_known(came, mistakes, expected, right)
         think = "Scores (T, T), then the division, the softmax over the last axis, and the product."
         expect_close(came, right, what=f"attend(q, k, v) for T = {T}, D = {D}", think=think)
     q, k, v = torch.randn(3, 4, 3, generator=generator, dtype=torch.float64).requires_grad_()
@@ -173,7 +180,11 @@ def _causal_mask(attempt: Any) -> None:
             isinstance(came, torch.Tensor),
             expected=f"a tensor of shape {(T, T)}",
             came=came,
-            think="torch.ones makes a matrix; which part of it stays?",
+            think=(
+                "masked_fill takes only a tensor as its mask. What does torch.tensor make of yours?"
+                if hasattr(came, "__len__")
+                else "torch.ones makes a matrix; which part of it stays?"
+            ),
         )
         expect(
             not (came.is_floating_point() and (came == -torch.inf).any()),
@@ -198,13 +209,26 @@ def _causal_mask(attempt: Any) -> None:
                  "True stands for: this query may see this key."),
                 (torch.ones_like(right).tril(1), "a mask with which a word sees the next word, too",
                  "What is the model trained to predict at this word?"),
+                (torch.ones_like(right), "a mask that hides nothing",
+                 "May the first word see the second?"),
+                (torch.eye(T, dtype=torch.bool), "a mask with which a word sees only itself",
+                 "On which side of the diagonal are the words before it?"),
             ]  # fmt: skip
             for value, what, think in mistakes:
                 if came.shape == value.shape and torch.equal(came, value):
                     raise NotRight(expected=expected, came=what, think=think)
-        expect_close(
-            came, right, what=f"causal_mask({T})", think="Where is the diagonal?", tolerance=0
+        expect(
+            came.shape == right.shape,
+            expected=f"causal_mask({T}) to be a tensor of shape {(T, T)}",
+            came=came,
+            think="One row for each query, one column for each key; T is the argument.",
         )
+        for i, j in (came.cpu() != right).nonzero().tolist():
+            raise NotRight(
+                expected=f"causal_mask({T}) to be {bool(right[i, j])} at [{i}, {j}]",
+                came=f"{bool(came[i, j])} at [{i}, {j}]",
+                think=f"May query {i} see key {j}?",
+            )
 
 
 @exercise(
@@ -251,6 +275,12 @@ def _split_heads(attempt: Any) -> None:
         came = attempt(x, n_head)
         right = x.view(T, n_head, D).transpose(0, 1)
         expected = f"a tensor of shape {(n_head, T, D)} for x of {(T, C)} and n_head = {n_head}"
+        if isinstance(came, list | tuple) and all(isinstance(each, torch.Tensor) for each in came):
+            raise NotRight(
+                expected=expected,
+                came=f"a {type(came).__name__} of {len(came)} tensors",
+                think="Which function of torch puts tensors on top of each other, on a new axis?",
+            )
         mistakes = [
             (x.view(n_head, T, D), "heads that mix numbers of different words",
              "view reads on row by row. Where does the first word's second head go?"),

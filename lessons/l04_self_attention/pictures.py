@@ -39,7 +39,7 @@ def heat_maps(maps: Mapping[str, Tensor], words: Sequence[str]) -> Figure:
         panel.grid(False)
         for row, column in np.ndindex(*weights.shape):
             value = float(weights[row, column])
-            color = "white" if value > 0.5 else "black"
+            color = "white" if value > 0.65 else "black"
             panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, size=14)
     fig.tight_layout()
     return fig

@@ -102,6 +102,6 @@ def bank_finding() -> str:
     best = max(value for row in said["heads"] for value in row)
     return (
         "How often each of 270 heads points from the deciding word at the right candidate, on the "
-        f"half not chosen on: most near one half, the best {best:.0%}, the chosen one "
-        f"{bank_mean('head_right'):.0%}."
+        f"half not chosen on: most near one half, the best {best:.1%}, the chosen one "
+        f"{bank_mean('head_right'):.1%}."
     )

@@ -30,16 +30,17 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
         value=text, description="Text", continuous_update=False, layout=wide,
         tooltip="Type a text and press Enter",
     )  # fmt: skip
-    word = Slider([("", 0)], description="Word")
+    word = Slider([("", 0)], description="Token")
     layer = Slider([0], description="Layer")
     head = Slider([0], description="Head")
     view = ipywidgets.HTML()
-    state: dict[str, object] = {"maps": None, "pieces": []}
+    state: dict[str, object] = {"maps": None, "pieces": [], "cut": ""}
 
     def read(_: object = None) -> None:
         gpt, tokenizer = models[model.value]
         try:
-            ids = tokenizer.encode(line.value)[:LONGEST]
+            read_all = tokenizer.encode(line.value)
+            ids = read_all[:LONGEST]
         except ValueError as error:
             ids, problem = [], str(error)
         else:
@@ -55,6 +56,8 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
         word.options = [(f"{at + 1}: {piece}", at) for at, piece in enumerate(pieces)]
         word.value = len(pieces) - 1
         state["maps"] = maps
+        cut = f"the first {LONGEST} tokens of {len(read_all)}; " if len(read_all) > LONGEST else ""
+        state["cut"] = cut
         draw()
 
     def draw(_: object = None) -> None:
@@ -71,7 +74,7 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
                 f'<tr><td style="text-align:right"><code>{shown}</code></td>'
                 f"<td>{weight:.2f}</td><td>{bar}</td></tr>"
             )
-        title = f"layer {layer.value}, head {head.value}: where word {at + 1} looks"
+        title = f"{state['cut']}layer {layer.value}, head {head.value}: where token {at + 1} looks"
         view.value = f"<p>{title}</p><table>{''.join(rows)}</table>"
 
     model.observe(read, names="value")
