@@ -222,9 +222,9 @@ def slides(notebook: NotebookNode, guide: str = "") -> list[Slide]:
         if checked and not re.match("#{1,6} ", cell.source):
             found.append(Slide(section, first=False))
         checked = cell.cell_type == "code" and cell.source.startswith("exercises.check(")
-        if heading := re.match(r"#{1,2} +(.+?) *#*$", cell.source, flags=re.MULTILINE):
-            section = heading[1] if cell.cell_type == "markdown" else section
         if cell.cell_type == "markdown":
+            if heading := re.match(r"#{1,2} +(.+?) *#*$", cell.source, flags=re.MULTILINE):
+                section = heading[1]
             _add_markdown(found, cell.source, kind)
         elif found:
             blocks = list(code_blocks(cell.source))
