@@ -248,7 +248,7 @@ def card(name: str, folder: Path) -> str:
 def other_trainings(file: Path) -> list[str]:
     """What other settings and other first weights gave: the paragraphs of the card."""
     rows = read_csv(file)
-    columns = [name for name in rows[0] if name not in ("changed", "seed", "items_seed")]
+    columns = [name for name in rows[0] if name not in ("changed", "seed", "items_seed", "seconds")]
     spread = []
     for name in columns:
         found = sorted(float(row[name]) for row in rows)
@@ -257,11 +257,13 @@ def other_trainings(file: Path) -> list[str]:
     return [
         "## Other trainings",
         f"{len(rows)} more trainings on the same corpus, with other settings, another shape or "
-        f"other first weights (`{file.name}`; one GPU, PyTorch 2.11; 200 items a split, of the "
-        "seed given there): `python -m lessons pretrain fernhollow --seed 2 --device cuda --run "
-        "DIR --out FOLDER` makes one. None is better in all rows, and which tasks come out well "
-        "is in part chance: reading a passage, telling what it leaves out, and chat jump up in "
-        "some trainings and not in others that differ in nothing but the first weights.",
+        f"other first weights (`{file.name}`; one H200, several at once, PyTorch 2.11; 200 items a "
+        "split, of the seed given there). `python -m lessons pretrain fernhollow --seed 2 --device "
+        "cuda --run DIR --out FOLDER` makes such a model; settings and shape are changed in "
+        "RECIPES of `lessons/pretrain.py`, and rounding may change the outcome. None is better in "
+        "all rows, and which tasks come out well is in part chance: reading a passage, telling "
+        "what it leaves out, and chat jump up in some trainings and not in others that differ in "
+        "nothing but the first weights.",
         _table(["share right, %", "least", "median", "most"], spread),
     ]
 

@@ -159,7 +159,7 @@ def pretrain(
     print(f"{name}: vocabulary and corpus of the plan {plan.name!r}", flush=True)
     tokenizer, corpus = prepare(plan, run, recipe.model.block_size)
     batches = WindowBatches(corpus, recipe.training.batch_size, tokenizer.special_tokens[PAD])
-    config = replace(recipe.training, steps=steps or batches.steps, compile=compile)
+    config = replace(recipe.training, steps=steps or batches.steps, compile=compile, seed=seed)
     tokens_a_step = config.batch_size * recipe.model.block_size
     marks = {round(part * config.steps) for part in recipe.kept}
     torch.manual_seed(seed)

@@ -102,6 +102,8 @@ def test_a_run_that_stops_and_goes_on_ends_alike(tmp_path, recipe):
     assert whole is not None
     assert parted is not None
     assert whole["held_out_loss"] == parted["held_out_loss"]
+    with pytest.raises(ValueError, match="another run"):
+        pretrain.pretrain("fernhollow", tmp_path / "b", seed=2)
     other = pretrain.pretrain("fernhollow", tmp_path / "c", seed=2)
     assert other is not None
     assert (whole["seed"], other["seed"]) == (1, 2)
