@@ -97,6 +97,15 @@ def test_without_abstention_only_passages_change():
     assert changed.total() == changed["passages"] > 100
 
 
+def test_with_scaffold_only_passages_and_programs_change():
+    changed = Counter()
+    scaffold = dataclasses.replace(SMALL, scaffold=True)
+    for one, other in zip(documents(SMALL), documents(scaffold), strict=True):
+        assert (one.time, one.family) == (other.time, other.family)
+        changed[one.family] += one.text != other.text
+    assert {family for family, n in changed.items() if n} == {"passages", "programs"}
+
+
 def test_what_a_plan_cannot_be():
     with pytest.raises(ValueError, match="no families \\['verses'\\]"):
         next(documents(Plan("x", documents={"verses": 3})))

@@ -155,12 +155,30 @@ def test_the_twin_without_abstention_differs_in_unanswerable_questions_only() ->
     assert replaced > 1000
 
 
-def test_exposures_can_be_counted() -> None:
+@pytest.mark.parametrize("scaffold", [False, True])
+def test_exposures_can_be_counted(scaffold: bool) -> None:
     for i in range(1000):
-        document, facts = passages.parts(Tape("passages", i))
-        assert document == documents()[i]
+        document, facts = passages.parts(Tape("passages", i), scaffold=scaffold)
+        if not scaffold:
+            assert document == documents()[i]
         assert {(n, a): v for n, a, v in facts} == read(parsed(document)[0])
         assert len(facts) == len(read(parsed(document)[0]))
+
+
+def test_scaffold_tells_the_same_of_two_people() -> None:
+    alike = different = 0
+    for i in range(2000):
+        text, questions = parsed(passages.document(Tape("passages", i), scaffold=True))
+        stated = read(text)
+        of: dict[str, set[str]] = {}
+        for name, attribute in stated:
+            of.setdefault(name, set()).add(attribute)
+        alike += len(of) == 2 and len({*map(frozenset, of.values())}) == 1
+        for question, said in questions:
+            different += said != "not stated"
+            assert said == stated.get(asked_for(question), "not stated")
+    assert alike / 2000 == pytest.approx(0.9 * passages.ALIKE_SHARE, abs=0.03)
+    assert different > 2000
 
 
 def test_people_in_documents_are_invented_or_of_their_block_with_true_facts() -> None:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from lessons.world.code import sum_pair
 from lessons.world.plan import held_out, sum_held_out
 from lessons.world.tape import Tape, enumerate_outcomes
 from lessons.world.tasks import programs
@@ -160,3 +161,21 @@ def test_tape_counts_every_choice() -> None:
 def test_unknown_split() -> None:
     with pytest.raises(ValueError, match="split='new'"):
         programs.items(Tape("x"), 1, "new")
+
+
+def test_scaffold_shows_how_each_value_comes_about() -> None:
+    text = "x = 5\nn = 8\nif x > 7:\n    x = x + n\nelse:\n    x = x - 3\nprint(x + n)"
+    assert programs.steps(text, worked=True) == "\nx = 5\nn = 8\n5 > 7: no\nx = 5-3=2\n2+8=10"
+    assert programs.steps(text, worked=False) == "\nx = 5\nn = 8\nx = 2"
+    shown = [programs.document(Tape("scaffold", i), scaffold=True) for i in range(2000)]
+    steps = [document for document in shown if "Steps:" in document]
+    assert len(steps) / len(shown) == pytest.approx(programs.FORMS_SCAFFOLD["steps"], abs=0.03)
+    sums = [s for document in shown for s in re.findall(r"(\d+)([+-])(\d+)=(\d+)", document)]
+    assert len(sums) > 1000
+    for x, sign, y, result in sums:
+        x, y = int(x), int(y)
+        assert int(result) == (x + y if sign == "+" else x - y)
+        assert not sum_held_out(*sum_pair(sign, x, y))
+    for test, says in re.findall(r"\n(\d+ [<>] \d+): (yes|no)", "".join(shown)):
+        x, sign, y = test.split()
+        assert (int(x) < int(y) if sign == "<" else int(x) > int(y)) == (says == "yes")

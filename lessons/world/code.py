@@ -28,13 +28,15 @@ class Run:
 
     `printed`: the numbers, in order. `values`: what each variable held in the end (counters of
     loops left out). `operations`: each sum or difference as (sign, left, right). `assigned`: each
-    variable and its new value, in order.
+    variable and its new value, in order. `worked`: the same with each sum written out, and with
+    what each test says, a string a line.
     """
 
     printed: list[int] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
     operations: list[tuple[str, int, int]] = field(default_factory=list)
     assigned: list[tuple[str, int]] = field(default_factory=list)
+    worked: list[str] = field(default_factory=list)
 
 
 def run(source: str) -> Run:
@@ -75,33 +77,49 @@ class _Machine:
     def statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                self.run.values[name] = self.values[name] = self.value(value)
-                self.run.assigned.append((name, self.values[name]))
+                result, worked = self.worked(value)
+                self.run.values[name] = self.values[name] = result
+                self.run.assigned.append((name, result))
+                self.run.worked.append(f"{name} = {worked or result}")
             case ast.If(test=test, body=body, orelse=otherwise):
                 self.block(body if self.holds(test) else otherwise)
             case ast.For(target=ast.Name(id=name), iter=count, body=body, orelse=[]):
-                for at in range(self.argument(count, "range")):
+                for at in range(self.argument(count, "range")[0]):
                     self.values[name] = at
                     self.block(body)
             case ast.Expr(value=call):
-                self.run.printed.append(self.argument(call, "print"))
+                result, worked = self.argument(call, "print")
+                self.run.printed.append(result)
+                self.run.worked += [worked] if worked else []
             case _:
                 raise ValueError(f"{ast.unparse(node)!r} is not known here")
 
-    def argument(self, node: ast.expr, function: str) -> int:
-        """The value in the brackets of a call of this function."""
+    def argument(self, node: ast.expr, function: str) -> tuple[int, str]:
+        """The value in the brackets of a call of this function, and how it came about."""
         match node:
             case ast.Call(func=ast.Name(id=name), args=[value], keywords=[]) if name == function:
-                return self.value(value)
+                return self.worked(value)
         raise ValueError(f"{ast.unparse(node)!r}: only {function}(one value) is known here")
 
     def holds(self, node: ast.expr) -> bool:
         match node:
-            case ast.Compare(left=left, ops=[ast.Lt()], comparators=[right]):
-                return self.value(left) < self.value(right)
-            case ast.Compare(left=left, ops=[ast.Gt()], comparators=[right]):
-                return self.value(left) > self.value(right)
+            case ast.Compare(left=left, ops=[ast.Lt() | ast.Gt() as test], comparators=[right]):
+                x, y, sign = self.value(left), self.value(right), "<"
+                if isinstance(test, ast.Gt):
+                    sign = ">"
+                result = x < y if sign == "<" else x > y
+                self.run.worked.append(f"{x} {sign} {y}: {'yes' if result else 'no'}")
+                return result
         raise ValueError(f"{ast.unparse(node)!r}: only one < or > is known here")
+
+    def worked(self, node: ast.expr) -> tuple[int, str]:
+        """A value and the sums and differences that lead to it, as lines of the sums' family."""
+        before = len(self.run.operations)
+        result = self.value(node)
+        done = self.run.operations[before:]
+        return result, ", ".join(
+            f"{x}{sign}{y}={x + y if sign == '+' else x - y}" for sign, x, y in done
+        )
 
     def value(self, node: ast.expr) -> int:
         match node:

@@ -78,7 +78,9 @@ def drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
 
 def _draw(module: ModuleType, tape: Tape, plan: Plan) -> str:
     if module.NAME == "passages":
-        return str(module.document(tape, abstention=plan.abstention))
+        return str(module.document(tape, plan.abstention, plan.scaffold))
+    if module.NAME == "programs":
+        return str(module.document(tape, plan.scaffold))
     return str(module.document(tape))
 
 

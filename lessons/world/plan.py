@@ -33,6 +33,9 @@ class Plan:
     book_exposures: int = 20  # sentences for each direction in which a pair is told
     trade_documents: int = 240  # for each trade
     abstention: bool = True  # passages are asked for what they do not say
+    # Passages of two people of whom the same is told, and programs whose steps show every sum:
+    # documents from which it is sooner learnt who has what, and what a variable holds.
+    scaffold: bool = False
 
     def level(self, person: Person, attribute: str) -> int:
         """How many documents state this fact of an "exposure" person.

@@ -31,7 +31,7 @@ SENTENCES = {
         for sizes in sorted(set(permutations([1] * (2 * k - n) + [2] * (n - k))))
         if sum(sizes) == n and len(sizes) == k
     ]
-    for n in (3, 4, 5)
+    for n in (2, 3, 4, 5)
 }
 
 
@@ -57,6 +57,14 @@ def _other_value(tape: Tape, attribute: str, *taken: str) -> str:
     return tape.choice([value for value in ATTRIBUTES[attribute] if value not in taken])
 
 
+def _names(tape: Tape, n: int) -> list[str]:
+    """One or two invented names; two share neither part."""
+    return tape.until(
+        lambda: [invented_name(tape) for _ in range(n)],
+        lambda names: n == 1 or not set(names[0].split()) & set(names[1].split()),
+    )
+
+
 def facts_of(tape: Tape, source: str) -> list[Fact]:
     """What a passage is to state, in order.
 
@@ -67,10 +75,7 @@ def facts_of(tape: Tape, source: str) -> list[Fact]:
     order = tape.choice(ORDERS[n])
     attributes = tape.until(lambda: _attributes(tape, order), lambda a: _differ(order, a))
     known = tape.sample(known_people(), n) if source != "invented" else []
-    names = [person.name for person in known] or tape.until(
-        lambda: [invented_name(tape) for _ in range(n)],
-        lambda names: n == 1 or not set(names[0].split()) & set(names[1].split()),
-    )
+    names = [person.name for person in known] or _names(tape, n)
     facts: list[Fact] = []
     for who, attribute in zip(order, attributes, strict=True):
         taken = [value for _, a, value in facts if a == attribute]
@@ -80,6 +85,21 @@ def facts_of(tape: Tape, source: str) -> list[Fact]:
             truth = [known[who].value(attribute)] if known else []
             value = _other_value(tape, attribute, *taken, *truth)
         facts.append((names[who], attribute, value))
+    return facts
+
+
+def facts_of_two_alike(tape: Tape) -> list[Fact]:
+    """One or two facts on each of two invented people, the same attributes of both.
+
+    Each question on them turns on who is asked about: of regular passages few do.
+    """
+    attributes = tape.sample([*ATTRIBUTES], tape.integer(1, 2))
+    names = _names(tape, 2)
+    order = tape.shuffled([(name, attribute) for name in names for attribute in attributes])
+    facts: list[Fact] = []
+    for name, attribute in order:
+        taken = [value for _, a, value in facts if a == attribute]
+        facts.append((name, attribute, _other_value(tape, attribute, *taken)))
     return facts
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..people_language import QUESTIONS, question
 from ..plan import held_out
-from ..reading import Fact, facts_of, known_people, passage_text
+from ..reading import Fact, facts_of, facts_of_two_alike, known_people, passage_text
 from ..tape import Tape
 from ..truth import ATTRIBUTES
 from .base import Item, check_split, same, simple_baselines
@@ -23,6 +23,7 @@ SPLITS = ("test", "unanswerable", "known", "counterfactual", "wording", "train")
 NOT_STATED = "not stated"
 KNOWN_SHARE = 0.1  # of passages in training: about people of block "passage"
 UNANSWERABLE_SHARE = 0.36  # of questions in training
+ALIKE_SHARE = 0.3  # of passages on invented people, in a plan with scaffold: see reading.py
 OTHER_SHARE = 0.75  # of those, on two people: stated of the other person; half of all
 
 # What stands before a passage, a question and a reply.
@@ -42,7 +43,7 @@ def _passage(tape: Tape, source: str, new: bool) -> tuple[str, list[Fact]]:
     """A passage, held out of training (`new`) or not, and what it states."""
 
     def make() -> tuple[str, list[Fact]]:
-        facts = facts_of(tape, source)
+        facts = facts_of_two_alike(tape) if source == "alike" else facts_of(tape, source)
         return passage_text(tape, facts), facts
 
     return tape.until(make, lambda made: held_out("text", made[0]) == new)
@@ -78,13 +79,15 @@ def _questions(tape: Tape, facts: Sequence[Fact], abstention: bool) -> list[tupl
     ]
 
 
-def parts(tape: Tape, abstention: bool = True) -> tuple[str, list[Fact]]:
+def parts(tape: Tape, abstention: bool = True, scaffold: bool = False) -> tuple[str, list[Fact]]:
     """A document and the (name, attribute, value) that it states, for counting exposures.
 
     Without `abstention` (the twin model's corpus) every question is answerable; all else in the
-    document of an equal tape is the same.
+    document of an equal tape is the same. With `scaffold`, some passages are of two people alike.
     """
     source = "known" if tape.chance(KNOWN_SHARE) else "invented"
+    if scaffold and source == "invented" and tape.chance(ALIKE_SHARE):
+        source = "alike"
     text, facts = _passage(tape, source, new=False)
     before, ask, reply = tape.choice(FORMS)
     lines = [f"{before} {text}"]
@@ -93,9 +96,9 @@ def parts(tape: Tape, abstention: bool = True) -> tuple[str, list[Fact]]:
     return "\n".join(lines), facts
 
 
-def document(tape: Tape, abstention: bool = True) -> str:
+def document(tape: Tape, abstention: bool = True, scaffold: bool = False) -> str:
     """A passage with 2 to 4 questions and replies."""
-    return parts(tape, abstention)[0]
+    return parts(tape, abstention, scaffold)[0]
 
 
 def _item(

@@ -137,13 +137,13 @@ def _is_small(done: Run) -> bool:
     return not shows_held_out_sum(done)
 
 
-def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
+def _item(tape: Tape, asked: Sequence[str], new: bool, worked: bool = True) -> Item:
     kind = tape.choice(KINDS)
     text, printed = program(tape, kind, new)
     with_steps = asked is ASKED_STEPS
     return Item(
         prompt=tape.choice(asked).format(program=text),
-        answer=f"{steps(text)}\nOutput: {printed}" if with_steps else f" {printed}",
+        answer=f"{steps(text, worked)}\nOutput: {printed}" if with_steps else f" {printed}",
         absent=(text,) if new else (),
         stop="\n\n" if with_steps else "\n",
         meta={"kind": kind, "program": text},
@@ -152,27 +152,38 @@ def _item(tape: Tape, asked: Sequence[str], new: bool) -> Item:
 
 # Shares of documents: an answer of two tokens teaches little, so some show what comes before it.
 FORMS = {"plain": 0.4, "steps": 0.4, "tiny": 0.2}
+FORMS_SCAFFOLD = {"plain": 0.3, "steps": 0.5, "tiny": 0.2}
 
 
-def steps(text: str) -> str:
-    """What a program assigns while it runs, a line for each value."""
-    return "".join(f"\n{name} = {value}" for name, value in run(text).assigned)
+def steps(text: str, worked: bool) -> str:
+    """What a program assigns while it runs, a line for each value.
+
+    `worked`: with each sum written out, and with what each test says.
+    """
+    done = run(text)
+    lines = done.worked if worked else [f"{name} = {value}" for name, value in done.assigned]
+    return "".join(f"\n{line}" for line in lines)
 
 
-def document(tape: Tape) -> str:
-    """A program with what it prints, at once or after the steps; or a few tiny ones."""
-    form = tape.weighted([*FORMS], [*FORMS.values()])
+def document(tape: Tape, scaffold: bool = False) -> str:
+    """A program with what it prints, at once or after the steps; or a few tiny ones.
+
+    `scaffold`: the steps are worked ones.
+    """
+    forms = FORMS_SCAFFOLD if scaffold else FORMS
+    form = tape.weighted([*forms], [*forms.values()])
     if form == "tiny":
         both = [program(tape, "tiny", new=False) for _ in range(3)]
         return "\n\n".join(f"{text}\nOutput: {printed}" for text, printed in both)
-    item = _item(tape, ASKED_STEPS if form == "steps" else ASKED, new=False)
+    item = _item(tape, ASKED_STEPS if form == "steps" else ASKED, new=False, worked=scaffold)
     return item.prompt + item.answer
 
 
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
     """Programs held out of training; `wording`: asked about in words held out, too.
 
-    `steps`: every value that is assigned is asked for first, then the output.
+    `steps`: every value that is assigned is asked for first, then the output; how it is worked
+    out is the model's affair.
     """
     check_split(split, SPLITS)
     asked = {"wording": ASKED_NEW, "steps": ASKED_STEPS}.get(split, ASKED)
