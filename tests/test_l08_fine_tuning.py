@@ -32,7 +32,7 @@ from lessons.l08_fine_tuning import (
 )
 from lessons.l08_fine_tuning.widget import forgetting_view
 from lessons.l09_few_shot import smol
-from lessons.models import fernhollow, fernhollow_small
+from lessons.models import digest, fernhollow, fernhollow_small
 from lessons.world.corpus import PAD
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS, Plan, never_asked
@@ -608,6 +608,21 @@ def test_results_of_other_code_are_not_found(results: Path, monkeypatch) -> None
     jobs._digest.cache_clear()
     assert jobs.file_of("before", "10") != old
     assert jobs.file_of("mixture", "10").name.split()[-1] != old.name.split()[-1]
+    monkeypatch.undo()
+    jobs._digest.cache_clear()
+
+
+def test_what_starts_from_random_weights_does_not_hang_on_the_main_model(
+    results: Path, monkeypatch
+) -> None:
+    old = {part: jobs.file_of(part, "x") for part in jobs.JOBS}
+    monkeypatch.setattr(
+        jobs, "digest", lambda name, *file: digest(name, *file) if file else "other weights"
+    )
+    jobs._digest.cache_clear()
+    kept = {part for part in jobs.JOBS if jobs.file_of(part, "x") == old[part]}
+    assert kept == {"mixture_rates", "mixture", "left_out"}
+    assert all(jobs.models_of(part) == [] for part in kept)
     monkeypatch.undo()
     jobs._digest.cache_clear()
 

@@ -41,7 +41,7 @@ MAIN = "fernhollow"
 SEEDS = range(10, 15)
 FEWER = SEEDS[:3]  # where nothing is decided
 RATE_SEED = 7  # on which learning rates are chosen, and pilots were run
-RATE_SIZES = (64, 256)  # of notes, on which the rates of both starts are tried
+RATE_NOTES = 128  # on which the rates of both starts are tried
 RATE_N = 20  # items of each old family, where rates are compared
 MIXED = ("lore", "functions")  # families on which the mixture's rates are tried, alone
 
@@ -70,6 +70,14 @@ EXPERIMENT = {
     "real_rates": "real",
     "real": "real",
 }
+FROM_RANDOM = ("mixture",)  # experiments that take nothing of MAIN but its vocabulary
+
+
+def models_of(part: str) -> list[str]:
+    """The course's models on whose weights a part depends."""
+    if EXPERIMENT[part] in FROM_RANDOM:
+        return []
+    return [MAIN, *([assistant.NAME] if part == "assistant" else [])]
 
 
 def file_of(part: str, job: str) -> Path:
@@ -83,7 +91,8 @@ def file_of(part: str, job: str) -> Path:
 @cache
 def _digest(experiment: str) -> str:
     modules, claims = _EXPERIMENTS[experiment]
-    found = hashlib.sha256(digest(MAIN).encode())
+    used = ("tokenizer.json",) if experiment in FROM_RANDOM else ()
+    found = hashlib.sha256(digest(MAIN, *used).encode())
     for module in modules:
         found.update(Path(str(module.__file__)).read_bytes())
     for claim in claims:
@@ -124,26 +133,21 @@ def _before(seed: str) -> dict[str, Any]:
     return transfer.before(*open_model(), int(seed))
 
 
-def _start_job(start: str, n: int, optimizer: str) -> Callable[[float], str]:
-    return lambda rate: f"{start}|{n}|{RATE_SEED}|{optimizer}|{rate:g}"
+def _start_job(start: str, optimizer: str) -> Callable[[float], str]:
+    return lambda rate: f"{start}|{RATE_NOTES}|{RATE_SEED}|{optimizer}|{rate:g}"
 
 
 def _start_scores(start: str, optimizer: str) -> dict[float, float]:
-    """Rate → fields of validation notes, mean over RATE_SIZES, where all were tried."""
-    tried = [_tried("start_rates", _start_job(start, n, optimizer)) for n in RATE_SIZES]
-    return {
-        rate: fmean(one[rate]["score"] for one in tried)
-        for rate in rates.RUNGS
-        if all(rate in one for one in tried)
-    }
+    """Rate → fields of validation notes after RATE_NOTES."""
+    tried = _tried("start_rates", _start_job(start, optimizer))
+    return {rate: row["score"] for rate, row in tried.items()}
 
 
 def _start_rate_jobs() -> list[str]:
     """Every optimizer with its first rates; then the neighbours of the best rate of each."""
     return [
-        _start_job(start, n, optimizer)(rate)
+        _start_job(start, optimizer)(rate)
         for start in transfer.STARTS
-        for n in reversed(RATE_SIZES)
         for optimizer, first in transfer.OFFERED.items()
         for rate in rates.wanted(first, _start_scores(start, optimizer))
     ]

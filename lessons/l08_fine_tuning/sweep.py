@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 import torch
 
-from lessons.l08_fine_tuning import assistant, jobs, real, tables
+from lessons.l08_fine_tuning import jobs, real, tables
 from lessons.l08_fine_tuning.recorded import RESULTS
 from lessons.sweeps import provenance, read_json, write_json
 
@@ -58,7 +58,7 @@ def _run(job: tuple[str, str]) -> float:
 
 def _provenance(part: str, seconds: float) -> None:
     """Write results/provenance_PART.json, or, for no part, that of all."""
-    models = [jobs.MAIN, *([assistant.NAME] if part == "assistant" else [])]
+    models = jobs.models_of(part) if part else [jobs.MAIN]
     command = f"python -m lessons sweep 08 {part}".rstrip()
     origin = provenance("08", command, seconds, 1, models=models)
     origin["seconds_are"] = "summed over processes of one thread"

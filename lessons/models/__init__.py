@@ -33,13 +33,15 @@ def fernhollow_chat() -> Path:
     return MODELS / "fernhollow-chat"
 
 
-def digest(name: str) -> str:
+def digest(name: str, file: str = WEIGHTS) -> str:
     """SHA-256 of a course model's weights, by the name minigpt.load knows: "fernhollow-small".
+
+    `file`: of another of its files, such as "tokenizer.json".
 
     Raises FileNotFoundError for a model that is not there.
     """
     manifest = json.loads((MODELS / name / MANIFEST).read_text(encoding="utf-8"))
-    return str(manifest["sha256"][WEIGHTS])
+    return str(manifest["sha256"][file])
 
 
 def along(folder: Path) -> dict[int, Path]:
