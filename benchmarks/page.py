@@ -1,6 +1,6 @@
 """The page of recorded figures: `python -m benchmarks.page` writes results/README.md anew.
 
-Its tables come from bench.json and ablation.json beside it; nothing on the page is typed by hand.
+Its tables come from the JSON files beside it; nothing on the page is typed by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from minigpt.files import write_text
 
+from .kernels import RECORD as KERNELS
 from .report import number
 from .run import JSON, PICTURE, RESULTS
 
@@ -27,13 +28,16 @@ def page(folder: Path) -> str:
         "# Recorded figures",
         "Made by `python -m benchmarks.page` from the files beside it. "
         "[The page above](../README.md) says what is measured, and how to repeat it.",
-        _origin(bench["runs"]["time_to_loss"]) + f"; {_minutes(bench):.0f} minutes in all.",
+        _origin(bench["runs"]["time_to_loss"])
+        + f"{_other_dates(bench['runs'])}; {_minutes(bench):.0f} minutes in all.",
         f"![Ratios against peers, with spread and targets, and how cost grows]({PICTURE})",
         *_ratios(bench),
         "## What each part of the recipe saves",
         *_ablation(ablation),
         "## What int8 weights cost in loss",
         _int8(json.loads((folder / INT8).read_text(encoding="utf-8"))),
+        "## Kernels that run a lesson at the same time",
+        *_kernels(json.loads((folder / KERNELS.name).read_text(encoding="utf-8"))["runs"]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -46,6 +50,12 @@ def _origin(record: dict[str, Any]) -> str:
         f"{p['date'][:10]}, {p['cpu']}, {p['cores']} cores, {p['cpu_capability']}, {bf16} bfloat16 "
         f"in hardware, torch {p['torch']}, transformers {p['transformers']}{load}"
     )
+
+
+def _other_dates(runs: dict[str, Any]) -> str:
+    dates = {name: run["provenance"]["date"][:10] for name, run in runs.items()}
+    others = {name: date for name, date in dates.items() if date != dates["time_to_loss"]}
+    return "".join(f" (`{name}`: {date})" for name, date in others.items())
 
 
 def _minutes(bench: dict[str, Any]) -> float:
@@ -105,6 +115,31 @@ def _int8(record: dict[str, Any]) -> str:
         f"{record['characters']:,} characters. Paired difference {record['change']:+.5f}, 95 % "
         f"interval {record['low']:+.5f} to {record['high']:+.5f}. ({_origin(record)})"
     )
+
+
+def _kernels(runs: list[dict[str, Any]]) -> list[str]:
+    heads = ["lesson", "real weights", "kernels", "failed", "seconds, the last one"]
+    heads += ["GB in all", "MB a kernel", "machine", "date"]
+    rows = [
+        [
+            run["lesson"],
+            run["weights"],
+            str(run["kernels"]),
+            str(run["failed"]),
+            f"{run['seconds_in_all']:.0f}",
+            f"{run['memory_peak_mb'] / 1000:.1f}",
+            f"{run['memory_peak_mb_a_kernel']:.0f}",
+            run["machine"],
+            run["date"],
+        ]
+        for run in runs
+    ]
+    return [
+        "All cells of a notebook, one thread a kernel; pages that kernels share count once. "
+        "Again: `python -m benchmarks.kernels --lesson 04 --kernels 20`, with `--weights shared` "
+        "for the real weights.",
+        _table(heads, rows),
+    ]
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:

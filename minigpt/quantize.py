@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from .model import GPT, MLP, RMSNorm
 
+# By its overload, so that it is not looked up at each of the hundred calls a token takes.
+_PRODUCT = torch.ops.quantized.linear_dynamic.default
+
 
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights, one scale for each output channel.
@@ -42,12 +45,12 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., in) float32 -> (..., out)."""
         if x.numel() == self.in_features:  # one token: the kernel's own scale is the token's
-            y = torch.ops.quantized.linear_dynamic(x, self.packed, self.reduce_range)
+            y = _PRODUCT(x, self.packed, self.reduce_range)
             return y if self.bias is None else y + self.bias
         # The kernel has one scale for all tokens; make them equally large, so that it is right
         # for each, and a row does not depend on what else is in the batch.
         size = x.abs().amax(dim=-1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-        y = torch.ops.quantized.linear_dynamic(x / size, self.packed, self.reduce_range) * size
+        y = _PRODUCT(x / size, self.packed, self.reduce_range) * size
         return y if self.bias is None else y + self.bias
 
     def train(self, mode: bool = True) -> Int8Linear:
