@@ -16,6 +16,7 @@ from lessons.models import MODELS
 from lessons.sweeps import read_csv
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
+from lessons.world.plan import PLANS
 from lessons.world.tape import Tape
 from minigpt import BPETokenizer
 from minigpt.checkpoint import EXTRA
@@ -188,7 +189,8 @@ def card(name: str, folder: Path) -> str:
         "Some training documents are easier than any item: reviews with few denials, stories of "
         "one or two things, programs of two or three lines, bugs of the kinds that are hard to "
         "see more often than others. Some show what items leave to be found: who has what after "
-        "each sentence of a story, the steps of a program, a program that reaches its goal.",
+        "each sentence of a story, the steps of a program, a program that reaches its goal."
+        + (SCAFFOLD if PLANS[about["plan"]].scaffold else ""),
         mixture_table(about),
         "## Scores",
         f"{scores['items']} items a row (seed {scores['seed']}), greedy decoding, Wilson's "
@@ -243,6 +245,12 @@ def card(name: str, folder: Path) -> str:
         "CC0 1.0, text and weights.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+SCAFFOLD = (
+    " Three passages in ten are short and tell the same of two people, so that each question turns "
+    "on who is meant, and the steps of programs write out every sum and what every test says."
+)
 
 
 def other_trainings(file: Path) -> list[str]:
