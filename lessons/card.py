@@ -18,6 +18,7 @@ from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
 from lessons.world.tape import Tape
+from lessons.world.tasks.passages import ALIKE_SHARE
 from minigpt import BPETokenizer
 from minigpt.checkpoint import EXTRA
 from minigpt.files import write_text
@@ -248,8 +249,9 @@ def card(name: str, folder: Path) -> str:
 
 
 SCAFFOLD = (
-    " Three passages in ten are short and tell the same of two people, so that each question turns "
-    "on who is meant, and the steps of programs write out every sum and what every test says."
+    f" Of passages on invented people {ALIKE_SHARE:.0%} are short and state the same of two, so "
+    "that who is asked about decides, and the steps of programs write out every sum and what "
+    "every test says."
 )
 
 

@@ -101,9 +101,8 @@ def prepare(plan: Plan, folder: Path, block_size: int) -> tuple[BPETokenizer, Pa
     Raises ValueError if the folder holds those of another plan.
     """
     vocabulary, corpus = folder / VOCABULARY, folder / "corpus"
-    shared = replace(
-        plan, name="fernhollow", abstention=True, scaffold=False
-    )  # all models read alike
+    # All models read alike.
+    shared = replace(plan, name="fernhollow", abstention=True, scaffold=False)
     if not vocabulary.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         save_tokenizer(vocabulary, train_tokenizer(shared))

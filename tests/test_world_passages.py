@@ -166,7 +166,7 @@ def test_exposures_can_be_counted(scaffold: bool) -> None:
 
 
 def test_scaffold_tells_the_same_of_two_people() -> None:
-    alike = different = 0
+    alike = answered = 0
     for i in range(2000):
         text, questions = parsed(passages.document(Tape("passages", i), scaffold=True))
         stated = read(text)
@@ -175,10 +175,10 @@ def test_scaffold_tells_the_same_of_two_people() -> None:
             of.setdefault(name, set()).add(attribute)
         alike += len(of) == 2 and len({*map(frozenset, of.values())}) == 1
         for question, said in questions:
-            different += said != "not stated"
+            answered += said != "not stated"
             assert said == stated.get(asked_for(question), "not stated")
     assert alike / 2000 == pytest.approx(0.9 * passages.ALIKE_SHARE, abs=0.03)
-    assert different > 2000
+    assert answered > 2000
 
 
 def test_people_in_documents_are_invented_or_of_their_block_with_true_facts() -> None:

@@ -104,10 +104,8 @@ class _Machine:
     def holds(self, node: ast.expr) -> bool:
         match node:
             case ast.Compare(left=left, ops=[ast.Lt() | ast.Gt() as test], comparators=[right]):
-                x, y, sign = self.value(left), self.value(right), "<"
-                if isinstance(test, ast.Gt):
-                    sign = ">"
-                result = x < y if sign == "<" else x > y
+                x, y = self.value(left), self.value(right)
+                sign, result = ("<", x < y) if isinstance(test, ast.Lt) else (">", x > y)
                 self.run.worked.append(f"{x} {sign} {y}: {'yes' if result else 'no'}")
                 return result
         raise ValueError(f"{ast.unparse(node)!r}: only one < or > is known here")

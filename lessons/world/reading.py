@@ -91,7 +91,8 @@ def facts_of(tape: Tape, source: str) -> list[Fact]:
 def facts_of_two_alike(tape: Tape) -> list[Fact]:
     """One or two facts on each of two invented people, the same attributes of both.
 
-    Each question on them turns on who is asked about: of regular passages few do.
+    Whatever is stated of one is stated of the other, so who is asked about decides; in regular
+    passages it seldom does.
     """
     attributes = tape.sample([*ATTRIBUTES], tape.integer(1, 2))
     names = _names(tape, 2)

@@ -23,8 +23,8 @@ SPLITS = ("test", "unanswerable", "known", "counterfactual", "wording", "train")
 NOT_STATED = "not stated"
 KNOWN_SHARE = 0.1  # of passages in training: about people of block "passage"
 UNANSWERABLE_SHARE = 0.36  # of questions in training
-ALIKE_SHARE = 0.3  # of passages on invented people, in a plan with scaffold: see reading.py
 OTHER_SHARE = 0.75  # of those, on two people: stated of the other person; half of all
+ALIKE_SHARE = 0.3  # of passages on invented people, in a plan with scaffold: see reading.py
 
 # What stands before a passage, a question and a reply.
 FORMS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..code import Run, run, shows_held_out_sum
-from ..plan import held_out
+from ..plan import PLANS, held_out
 from ..tape import Tape
 from .base import Item, check_split, simple_baselines
 
@@ -137,7 +137,7 @@ def _is_small(done: Run) -> bool:
     return not shows_held_out_sum(done)
 
 
-def _item(tape: Tape, asked: Sequence[str], new: bool, worked: bool = True) -> Item:
+def _item(tape: Tape, asked: Sequence[str], new: bool, worked: bool) -> Item:
     kind = tape.choice(KINDS)
     text, printed = program(tape, kind, new)
     with_steps = asked is ASKED_STEPS
@@ -182,12 +182,13 @@ def document(tape: Tape, scaffold: bool = False) -> str:
 def items(tape: Tape, n: int, split: str = "test") -> list[Item]:
     """Programs held out of training; `wording`: asked about in words held out, too.
 
-    `steps`: every value that is assigned is asked for first, then the output; how it is worked
-    out is the model's affair.
+    `steps`: every value that is assigned is asked for first, then the output, in the form that
+    the shipped model's plan shows.
     """
     check_split(split, SPLITS)
     asked = {"wording": ASKED_NEW, "steps": ASKED_STEPS}.get(split, ASKED)
-    return [_item(tape, asked, new=split != "train") for _ in range(n)]
+    worked = PLANS["fernhollow"].scaffold
+    return [_item(tape, asked, new=split != "train", worked=worked) for _ in range(n)]
 
 
 def is_correct(item: Item, output: str) -> bool:
