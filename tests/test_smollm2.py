@@ -191,7 +191,7 @@ def test_time_and_memory(path, dtype, limit):
     if sys.platform != "linux":
         pytest.skip("peak memory is measured in other units here")
     best = float("inf")
-    for _ in range(3):
+    for _ in range(6):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         seconds, kilobytes = map(float, done.stdout.split())
@@ -199,7 +199,7 @@ def test_time_and_memory(path, dtype, limit):
         best = min(best, seconds)
         if best < 5:
             return
-        time.sleep(1)
+        time.sleep(2)
     busy = os.getloadavg()[0] > 1.2 * (os.cpu_count() or 1)
     assert best < (15 if busy else 5), f"{best:.1f} s"
 
