@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import ipywidgets
 
-from lessons.slider import Slider
+from lessons.controls import Slider
 
 
 def step_slider(texts: Mapping[int, str], captions: Mapping[int, str]) -> ipywidgets.VBox:

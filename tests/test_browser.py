@@ -43,7 +43,8 @@ WIDGETS = {
     "l04": """
         from lessons.l04_self_attention.widget import attention_view
         from minigpt import load
-        attention_view({"Fernhollow": load("fernhollow")}, "The cat eats when it is happy")""",
+        both = {name: load(name) for name in ("fernhollow", "fernhollow-small")}
+        attention_view(both, "The cat eats when it is happy")""",
     "l05": """
         from lessons.l05_building_gpt.widget import shape_view
         shape_view()""",
@@ -56,7 +57,46 @@ WIDGETS = {
         from lessons.l07_generation.widget import next_token_view
         from minigpt import load
         next_token_view(*load("fernhollow"), "Write a couplet about the sea.\\nThe sailor")""",
+    "l00": """
+        from lessons.l00_one_model.widget import prompt_box
+        from minigpt import load
+        prompt_box(*load("fernhollow"))""",
+    "l08": """
+        from lessons.l08_fine_tuning.widget import forgetting_view
+        shares = {"sums": 0.9, HOSTILE: 0.5}
+        forgetting_view({"before": shares, "full": {"sums": 0.1, HOSTILE: 0}, "LoRA": shares})
+        """.replace("HOSTILE", repr(HOSTILE)),
+    "l09": """
+        from lessons.l09_few_shot.widget import shot_view
+        from minigpt import load
+        shot_view(*load("fernhollow"))""",
+    "l13": """
+        from lessons.l13_hallucination.widget import search_view
+        from minigpt import load
+        search_view(*load("fernhollow"))""",
+    "l14": """
+        from lessons.l14_grounding import papers, retrieval
+        from lessons.l14_grounding.widget import ask_view
+        from minigpt import load
+        held = papers.library()
+        bm25 = retrieval.BM25([paper.text for paper in held.papers])
+        asked = papers.questions(papers.UNREAD, "stated", 1, draw=627)[0].question
+        ask_view(*load("fernhollow"), held, bm25, asked)""",
+    "beliefs": """
+        from lessons.l00_one_model import beliefs
+        beliefs.form()""",
 }
+SLIDERS = ("l01", "l02", "l03", "l04", "l05", "l06", "l07", "l09")
+LISTS = (
+    "l00",
+    "l03",
+    "l04",
+    "l05",
+    "l08",
+    "l09",
+    "l13",
+    "beliefs",
+)  # widgets with lists or buttons
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +243,7 @@ def _changes(widgets, cell, act):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", list(WIDGETS))
+@pytest.mark.parametrize("name", SLIDERS)
 def test_every_slider_answers_keys_and_mouse(widgets, name):
     cell = _cell(widgets, name)
     sliders = cell.locator(".minigpt-slider input[type=range]")
@@ -224,12 +264,66 @@ def test_every_slider_answers_keys_and_mouse(widgets, name):
             _changes(widgets, cell, lambda: slider.fill(first))  # noqa: B023
 
 
+# What a reader sees in a cell: its views, and the texts in its fields.
+FIELDS = ".widget-html-content, textarea, input[type=text]"
+SEEN = f"""cell => [...cell.querySelectorAll("{FIELDS}")]
+    .map(one => one.value ?? one.innerHTML).join("\\0")"""
+
+
+def _shows_another(widgets, cell, act):
+    """Do something to a widget; some view or field must then hold something else."""
+    element = cell.element_handle()
+    before = element.evaluate(SEEN)
+    act()
+    widgets.wait_for_function(
+        f"([cell, before]) => ({SEEN})(cell) !== before", arg=[element, before], timeout=20_000
+    )
+
+
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", ["l02", "l04", "l07"])
-def test_what_is_typed_is_shown_as_text(widgets, name):
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_and_button_answers_keys_and_mouse(widgets, name):
     cell = _cell(widgets, name)
-    field = cell.locator("input[type=text], textarea").first
-    _changes(widgets, cell, lambda: (field.fill(HOSTILE), field.press("Tab")))
+    lists = cell.locator("select")
+    for number in range(lists.count()):
+        lists.nth(number).focus()
+        _shows_another(widgets, cell, lambda: widgets.keyboard.press("ArrowDown"))
+        _shows_another(widgets, cell, lambda: lists.nth(number).select_option(index=0))  # noqa: B023
+    buttons = cell.locator("button:not(.mod-active)")
+    assert lists.count() + buttons.count() > 0
+    for number in range(buttons.count()):
+        button = buttons.nth(number).element_handle()  # by itself: which is active may change
+        button.focus()
+        _shows_another(widgets, cell, lambda: widgets.keyboard.press("Enter"))
+        for other in cell.locator(".widget-toggle-buttons button:not(.mod-active)").all():
+            _shows_another(widgets, cell, other.click)
+        if name != "l00" or number == 0:  # the same prompt is continued by the same text
+            _shows_another(widgets, cell, button.click)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["l02", "l04", "l07", "l13", "l14"])
+def test_what_is_typed_is_shown_as_text(widgets, name):
+    _type(widgets, _cell(widgets, name), 0, HOSTILE)
+
+
+@pytest.mark.timeout(400)
+def test_a_paper_of_ones_own_is_shown_as_text(widgets):
+    _type(widgets, _cell(widgets, "l14"), 1, HOSTILE)
+
+
+@pytest.mark.timeout(400)
+def test_a_prompt_of_ones_own_is_shown_as_text(widgets):
+    cell = _cell(widgets, "l00")
+    write = cell.locator("button").last
+    _type(widgets, cell, 0, HOSTILE, lambda: (write.focus(), widgets.keyboard.press("Enter")))
+    assert "onerror" in _shown(cell).inner_text()
+
+
+def _type(widgets, cell, number, text, then=lambda: None):
+    """Type a text into a field of a widget; nothing of it may become an element."""
+    field = cell.locator("input[type=text], textarea").nth(number)
+    _changes(widgets, cell, lambda: (field.fill(text), field.press("Tab"), then()))
     assert widgets.evaluate("window.harmed") is None
     assert _shown(cell).locator("img, script").count() == 0
     assert widgets.locator("img[src=x]").count() == 0
@@ -243,6 +337,7 @@ def test_what_a_model_wrote_is_shown_as_text(widgets):
     widgets.wait_for_timeout(500)
     assert widgets.evaluate("window.harmed") is None
     assert "onerror" in cell.inner_text()
+    assert "onerror" in _cell(widgets, "l08").inner_text()
 
 
 @pytest.mark.timeout(400)

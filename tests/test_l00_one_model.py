@@ -13,6 +13,7 @@ import torch
 
 from lessons import exercises
 from lessons.claims import read_rules
+from lessons.controls import Choice
 from lessons.course import read_course
 from lessons.l00_one_model import beliefs, pictures, real, recorded, simple, sweep, tasks, two_ways
 from lessons.l00_one_model.widget import NEW, prompt_box
@@ -488,8 +489,8 @@ def test_a_file_that_holds_something_else_is_named_and_left(tmp_path: Path, text
     assert path.read_text(encoding="utf-8") == text
 
 
-def choices(form: ipywidgets.VBox) -> list[ipywidgets.Dropdown]:
-    return [row.children[0] for row in form.children if isinstance(row, ipywidgets.HBox)]
+def choices(form: ipywidgets.VBox) -> list[Choice]:
+    return [row for row in form.children if isinstance(row, Choice)]
 
 
 def test_the_form_has_every_claim_once_and_keeps_what_is_chosen(tmp_path: Path) -> None:

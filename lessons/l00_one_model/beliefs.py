@@ -10,6 +10,7 @@ from pathlib import Path
 import ipywidgets
 
 from lessons.claims import read_rules
+from lessons.controls import Choice
 from lessons.course import read_course
 from minigpt.files import write_text
 
@@ -69,20 +70,18 @@ def form(path: Path = FILE) -> ipywidgets.VBox:
             claim = claims[name]
             if claim.lesson != lesson.no:
                 continue
-            label = ipywidgets.HTML(f"{lesson.no} · {html.escape(claim.claim)}")
-            label.layout.width = "38em"
-            choice = ipywidgets.Dropdown(
-                options=WORDS, value=before.get(name, ""), layout=ipywidgets.Layout(width="7em"),
-                tooltip=f"Your word for: {claim.claim}",
-            )  # fmt: skip
+            options = [(word or "no opinion yet", word) for word in WORDS]
+            choice = Choice(options, before.get(name, ""), f"{lesson.no} · {claim.claim}")
+            choice.add_class("minigpt-long")
 
-            def kept(change: dict[str, str], name: str = name) -> None:
+            def kept(change: dict[str, str], name: str = name, claim: str = claim.claim) -> None:
+                word = change["new"] or "no opinion"
                 try:
                     keep({name: change["new"]}, path)
-                    said.value = f"kept in {html.escape(path.name)}"
+                    said.value = html.escape(f"kept in {path.name}: “{claim}” {word}")
                 except (OSError, ValueError) as error:
                     said.value = f"not kept: {html.escape(str(error))}"
 
             choice.observe(kept, names="value")
-            rows.append(ipywidgets.HBox([choice, label]))
+            rows.append(choice)
     return ipywidgets.VBox([*rows, said])

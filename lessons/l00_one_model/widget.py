@@ -7,6 +7,7 @@ import html
 import ipywidgets
 
 from lessons import evaluate
+from lessons.controls import Choice
 from lessons.l00_one_model import tasks
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer
@@ -23,7 +24,7 @@ def prompt_box(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
     view says so. Whatever is typed or written is shown as text.
     """
     wide = ipywidgets.Layout(width="46em")
-    task = ipywidgets.Dropdown(options=[*tasks.TASKS], value="verse", description="Task")
+    task = Choice(tasks.TASKS, "verse", "Task")
     another = ipywidgets.Button(
         description="Another", tooltip="Take the next prompt of this task", icon="refresh"
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import ipywidgets
 from torch import Tensor
 
-from lessons.slider import Slider
+from lessons.controls import Slider
 
 SHOWN = 12
 

@@ -6,7 +6,7 @@ import html
 
 import ipywidgets
 
-from lessons.slider import Slider
+from lessons.controls import Slider
 from minigpt import BPETokenizer
 
 LONGEST = 200  # characters

@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
+from lessons.controls import Choice, Slider
 from lessons.l03_embeddings import pictures, space
 from lessons.models import along, fernhollow_small
-from lessons.slider import Slider
 from minigpt import BPETokenizer, load
 
 NEAREST = 5
@@ -46,7 +46,7 @@ def film(
     steps = sorted(tables)
     side = axes_of(tables[steps[-1]][ids])
     step = Slider([(f"{at:,}", at) for at in steps], steps[-1], "Step")
-    word = ipywidgets.Dropdown(options=sorted(words), value=words[0], description="Word")
+    word = Choice(sorted(words), words[0], "Word")
     view = ipywidgets.HTML()
 
     def draw(_: object = None) -> None:

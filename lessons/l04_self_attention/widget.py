@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import ipywidgets
 import torch
 
-from lessons.slider import Slider
+from lessons.controls import Choice, Slider
 from minigpt import GPT, BPETokenizer, attention_maps
 
 Models = Mapping[str, tuple[GPT, BPETokenizer]]
@@ -25,7 +25,7 @@ def attention_view(models: Models, text: str) -> ipywidgets.VBox:
         raise ValueError("attention_view needs at least one model")
     names = list(models)
     wide = ipywidgets.Layout(width="44em")
-    model = ipywidgets.Dropdown(options=names, value=names[0], description="Model")
+    model = Choice(names, description="Model")
     line = ipywidgets.Text(
         value=text, description="Text", continuous_update=False, layout=wide,
         tooltip="Type a text and press Enter",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 import torch
 
-from lessons.slider import Slider
+from lessons.controls import Choice, Slider
 from minigpt import GPT, GPTConfig
 
 WIDTHS = (64, 128, 256, 512, 768, 1024)
@@ -14,7 +14,7 @@ VOCABULARIES = (256, 2_048, 8_192, 50_257)
 
 def shape_view() -> ipywidgets.VBox:
     """Family, layers, width and vocabulary (mouse or arrow keys); parameters, bytes, operations."""
-    family = ipywidgets.Dropdown(options=["GPT-2", "Llama"], value="GPT-2", description="Family")
+    family = Choice(["GPT-2", "Llama"], description="Family")
     layers = Slider(range(1, 49), 12, "Layers")
     width = Slider(WIDTHS, 768, "Width")
     vocabulary = Slider([(f"{v:,}", v) for v in VOCABULARIES], 50_257, "Tokens")

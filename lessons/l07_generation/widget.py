@@ -7,7 +7,7 @@ import html
 import ipywidgets
 import torch
 
-from lessons.slider import Slider
+from lessons.controls import Slider
 from lessons.world.corpus import encode
 from minigpt import GPT, BPETokenizer
 

@@ -8,8 +8,8 @@ import math
 import ipywidgets
 
 from lessons import evaluate
+from lessons.controls import Choice, Slider
 from lessons.l09_few_shot import shots
-from lessons.slider import Slider
 from lessons.world.corpus import encode
 from lessons.world.tasks.base import Item
 from minigpt import GPT, BPETokenizer, score_choices
@@ -22,10 +22,9 @@ def shot_view(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
     Below the prompt: what the model writes, and how probable it finds the right answer, and what
     the examples' own rule says where that is another one.
     """
-    wide = ipywidgets.Layout(width="36em")
-    kind = ipywidgets.Dropdown(options=shots.KINDS, description="Task", layout=wide)
+    kind = Choice(shots.KINDS, description="Task")
     k = Slider(shots.SHOTS, 4, "Examples")
-    mode = ipywidgets.Dropdown(options=shots.MODES, description="Labels", layout=wide)
+    mode = Choice(shots.MODES, description="Labels")
     number = Slider(range(1, 21), 1, "Prompt")
     view = ipywidgets.HTML()
 

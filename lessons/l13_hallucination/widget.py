@@ -6,6 +6,7 @@ import html
 
 import ipywidgets
 
+from lessons.controls import Choice
 from lessons.l13_hallucination import records
 from lessons.world.people_language import question
 from lessons.world.tape import Tape
@@ -25,7 +26,7 @@ def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidg
     """
     wide = ipywidgets.Layout(width="36em")
     name = ipywidgets.Text(value=first, description="Name", continuous_update=False, layout=wide)
-    attribute = ipywidgets.Dropdown(options=[*ATTRIBUTES], description="Ask for", layout=wide)
+    attribute = Choice(ATTRIBUTES, description="Ask for")
     somebody = ipywidgets.Button(description="Somebody", tooltip="A person of the training text")
     nobody = ipywidgets.Button(description="Nobody", tooltip="A name that nobody has")
     view = ipywidgets.HTML()

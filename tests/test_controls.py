@@ -1,10 +1,10 @@
-"""The slider: value and place follow one another, other options keep what they can."""
+"""Slider and list: value and place follow one another, other options keep what they can."""
 
 from __future__ import annotations
 
 import pytest
 
-from lessons.slider import Slider
+from lessons.controls import Choice, Slider
 
 
 def test_value_and_index_follow_one_another():
@@ -18,6 +18,16 @@ def test_value_and_index_follow_one_another():
     slider.value = 1
     assert slider.index == 0
     assert seen == [3, 1]
+
+
+def test_a_list_takes_values_and_names_like_a_slider():
+    choice = Choice([("no opinion yet", ""), "holds"], "holds", "Word")
+    assert (choice.index, choice.value, choice.options) == (1, "holds", ["", "holds"])
+    assert repr(choice) == "Choice(description='Word', value='holds')"
+    choice.index = 0
+    assert choice.value == ""
+    with pytest.raises(ValueError, match="'fails' is none of"):
+        choice.value = "fails"
 
 
 def test_other_options_keep_the_value_or_take_the_last():
