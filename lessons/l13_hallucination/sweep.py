@@ -61,11 +61,12 @@ ASKED: dict[str, tuple[str, ...]] = {  # the course's models that a part asks
     "samples": (MAIN,),
     "frequency": (),
     "arms": (MAIN,),
-    "wording_trial": (MAIN,),
-    "wording": (MAIN,),
+    "wording_trial": (),
+    "wording": (),
     "smol": (),
     "tuned": (MAIN, ASSISTANT),
 }
+FROM_RANDOM = ("wording", "wording_trial")  # parts that take MAIN's vocabulary, not its weights
 SEEDS, FREQUENCY_SEEDS = range(3), range(5)
 TRIAL_SEED = 7  # of the trial of `wording`: not one of SEEDS
 PASSAGES, TWIN_GROUPS = 150, (records.NOBODY, records.UNWRITTEN, "1", "64")
@@ -145,6 +146,8 @@ def _digest(part: str) -> str:
             found.update(claim.sha256.encode())
     for name in ASKED[part]:
         found.update(digest(name).encode())
+    if part in FROM_RANDOM:
+        found.update(digest(MAIN, "tokenizer.json").encode())
     return found.hexdigest()[:8]
 
 
