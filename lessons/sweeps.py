@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 import json
 import os
@@ -82,6 +83,23 @@ def parts_named(
     if unknown := sorted({*named} - {*known}):
         raise ValueError(f"no parts {unknown}; there are {', '.join(known)}")
     return named or known
+
+
+def part_file(
+    folder: Path, lesson_no: str, name: str, models: Sequence[str] = (), root: Path = ROOT
+) -> Path:
+    """Where a sweep keeps one finished run: its name holds a digest of what it stands under.
+
+    That is the lesson's rules and the weights of the course's models that were asked, so that no
+    run made under an earlier rule or by another model can pass for one of today.
+    """
+    found = hashlib.sha256()
+    for claim in read_rules(root).values():
+        if claim.lesson == lesson_no:
+            found.update(claim.sha256.encode())
+    for model in models:
+        found.update(digest(model).encode())
+    return folder / f"{name} {found.hexdigest()[:8]}.json"
 
 
 def provenance(

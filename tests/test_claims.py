@@ -205,6 +205,23 @@ def test_a_comment_in_the_rules_changes_nothing(root):
     assert stale_results(root) == []
 
 
+def test_a_run_under_another_rule_or_on_another_model_is_not_found_again(root):
+    """A sweep that goes on must not take over what was run under an earlier rule."""
+
+    def file(*models):
+        return sweeps.part_file(root / "parts", "01", "gap-3", models, root)
+
+    before = file()
+    assert before.name.startswith("gap-3 ")
+    assert file("fernhollow-small") not in (before, file("fernhollow"))
+    rules = root / "lessons" / "rules.toml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text("# a comment\n" + text, encoding="utf-8")
+    assert file() == before
+    rules.write_text(text.replace("threshold = 0.0", "threshold = 0.5"), encoding="utf-8")
+    assert file() != before
+
+
 def test_results_on_another_model_are_refused(root):
     record(root)
     file = root / "lessons" / "l01_sample" / "results" / "provenance_part.json"

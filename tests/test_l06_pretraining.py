@@ -241,7 +241,7 @@ def test_a_sweep_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
             "shuffled": {"bits_per_byte": 2.5},
         }.items(),
     ):
-        part = tmp_path / "parts" / f"{kind}-{seed}.json"
+        part = sweep._part(kind, seed)
         part.write_text(json.dumps({**content, "seconds": 1.0}))
     sweep.main(["--seeds", "2", "--processes", "1"])
     lines = (tmp_path / "figures.csv").read_text().splitlines()

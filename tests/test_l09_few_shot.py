@@ -25,7 +25,7 @@ from lessons.l09_few_shot import (
     sweep,
 )
 from lessons.l09_few_shot.widget import shot_view
-from lessons.sweeps import write_csv, write_json
+from lessons.sweeps import read_json, write_csv, write_json
 from lessons.world.corpus import encode
 from lessons.world.tasks import by_example, functions, mappings, markov, sentiment, topic
 from minigpt import GPT, BPETokenizer
@@ -585,17 +585,14 @@ def test_every_figure_of_a_rule_is_computed_by_the_sweep() -> None:
     assert found["unprogrammed", "families_above_best"] == 1
 
 
-def test_a_sweep_goes_on_where_it_was_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweep, "PARTS", tmp_path)
-    write_json(tmp_path / "birth-1-0.json", {"rows": [], "seconds": 1.0})
+def test_a_sweep_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    write_json(tmp_path / "done.json", {"rows": [], "seconds": 1.0})
     jobs = sweep.core_jobs()
     assert len(jobs) == len(sweep.SEEDS) * (2 + len(shots.KINDS)) + 10 + 1
-    done = {"birth-1-0": jobs["birth-1-0"]}
+    done = {tmp_path / "done.json": jobs["birth-1-0"]}
     sweep._run_missing(done, 1)  # nothing to do: nothing is started
-    assert sweep._run("untrained", lambda: {"rows": [1]}) >= 0
-    assert sweep._read("untrained")["rows"] == [1]
+    assert sweep._run(tmp_path / "new.json", lambda: {"rows": [1]}) >= 0
+    assert read_json(tmp_path / "new.json")["rows"] == [1]
     assert len(sweep.smol_jobs()) == 2 * 6 + 1
     assert len(sweep.deeper_jobs()) == 2 + 3 + 3 + 8 + 3 * len(diversity.NUMBERS)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch import Tensor
 from lessons.l03_embeddings import space
 from lessons.l03_embeddings.recorded import RESULTS
 from lessons.pretrain import RECIPES, RUNS, prepare
-from lessons.sweeps import provenance, read_json, write_csv, write_json
+from lessons.sweeps import part_file, provenance, read_json, write_csv, write_json
 from lessons.world.corpus import PAD, WindowBatches
 from lessons.world.plan import PLANS
 from minigpt import GPT, BPETokenizer, load
@@ -42,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     PARTS.mkdir(parents=True, exist_ok=True)
     prepare(PLANS[RECIPE.plan], RUN, RECIPE.model.block_size)
-    missing = [seed for seed in SEEDS if not (PARTS / f"{seed}.json").is_file()]
+    missing = [seed for seed in SEEDS if not _part(seed).is_file()]
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         for seed, seconds in zip(missing, pool.map(run, missing), strict=True):
             print(f"seed {seed}: {seconds:.0f} s", flush=True)
-    parts = [read_json(PARTS / f"{seed}.json") for seed in SEEDS]
+    parts = [read_json(_part(seed)) for seed in SEEDS]
     write_csv(RESULTS / "purity.csv", [row for part in parts for row in part["purity"]])
     write_csv(RESULTS / "analogies.csv", [row for part in parts for row in part["analogies"]])
     said = real()
@@ -66,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     origin["steps"] = STEPS
     origin["model"] = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"
     write_json(RESULTS / "provenance.json", origin)
+
+
+def _part(seed: int) -> Path:
+    return part_file(PARTS, "03", str(seed))
 
 
 def run(seed: int) -> float:
@@ -93,7 +98,7 @@ def run(seed: int) -> float:
         counts.add(x.numpy(), pad)
     part = measure(model.eval(), tokenizer, counts, untrained, seed)
     part["seconds"] = time.perf_counter() - start
-    write_json(PARTS / f"{seed}.json", part)
+    write_json(_part(seed), part)
     return float(part["seconds"])
 
 

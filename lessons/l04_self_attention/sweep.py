@@ -20,11 +20,12 @@ import torch
 
 from lessons.l04_self_attention import bank, moved, recall
 from lessons.l04_self_attention.recall import KINDS, Recipe, Task
-from lessons.sweeps import cpu_name, provenance, read_json, write_csv, write_json
+from lessons.sweeps import cpu_name, part_file, provenance, read_json, write_csv, write_json
 from minigpt import BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = RESULTS / "parts"
+MODEL = "fernhollow"  # asked in "moved" alone
 SEEDS = range(10, 15)
 TUNING_SEED = 5
 RECIPES = tuple(
@@ -91,8 +92,12 @@ def _tuned(kind: str, recipe: Recipe) -> tuple[float, float]:
     return fmean(right for _, _, right in part["right"]), -part["loss"]
 
 
+def _part(name: str) -> Path:
+    return part_file(PARTS, "04", name, [MODEL] if name == "moved" else [])
+
+
 def _run_missing(jobs: Mapping[str, Callable[[], dict[str, Any]]], processes: int) -> None:
-    missing = {name: job for name, job in jobs.items() if not (PARTS / f"{name}.json").is_file()}
+    missing = {name: job for name, job in jobs.items() if not _part(name).is_file()}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running = [pool.submit(_run, name, job) for name, job in missing.items()]
         for name, done in zip(missing, running, strict=True):
@@ -105,12 +110,12 @@ def _run(name: str, job: Callable[[], dict[str, Any]]) -> float:
     part = job()
     part["seconds"] = time.perf_counter() - start
     part["on"] = f"{cpu_name()}, PyTorch {torch.__version__}"
-    write_json(PARTS / f"{name}.json", part)
+    write_json(_part(name), part)
     return float(part["seconds"])
 
 
 def _read(name: str) -> dict[str, Any]:
-    return read_json(PARTS / f"{name}.json")
+    return read_json(_part(name))
 
 
 def bank_record() -> dict[str, Any]:
@@ -162,7 +167,7 @@ def _write_tables(tables: Mapping[str, Sequence[str]], best: Mapping[str, str]) 
     write_json(RESULTS / "moved.json", _read("moved"))
     trained = [part for some in read.values() for part in some]
     seconds = sum(part["seconds"] for part in [*trained, said, _read("moved")])
-    origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=["fernhollow"])
+    origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=[MODEL])
     origin["seconds_are"] = "training and measuring, summed over processes of one thread"
     origin["recipes"] = dict(best)
     origin["trained_on"] = sorted({part["on"] for part in trained})

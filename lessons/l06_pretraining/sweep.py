@@ -35,7 +35,7 @@ from lessons.l06_pretraining.experiment import (
 )
 from lessons.l06_pretraining.pairs import STRUCTURES, share_right_by_counting
 from lessons.models import along, fernhollow_small
-from lessons.sweeps import provenance, write_csv, write_json
+from lessons.sweeps import part_file, provenance, write_csv, write_json
 from minigpt import GPT, BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
@@ -96,7 +96,7 @@ def record_deeper() -> None:
 
 
 def _part(kind: str, seed: int) -> Path:
-    return PARTS / f"{kind}-{seed}.json"
+    return part_file(PARTS, "06", f"{kind}-{seed}")
 
 
 def _run(job: tuple[str, int]) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -22,7 +23,7 @@ import torch
 from lessons.l09_few_shot import absent, deeper, diversity, induction, shots, smol
 from lessons.l09_few_shot.recorded import RESULTS
 from lessons.models import along, fernhollow_small
-from lessons.sweeps import provenance, read_json, write_csv, write_json
+from lessons.sweeps import part_file, provenance, read_json, write_csv, write_json
 from lessons.world.tasks import by_example
 from minigpt import GPT, BPETokenizer, load
 
@@ -44,8 +45,9 @@ def main(argv: list[str] | None = None) -> None:
     part = arguments.part
     PARTS.mkdir(parents=True, exist_ok=True)
     jobs = JOBS[part]()
-    _run_missing(jobs, arguments.processes)
-    found = {name: _read(name) for name in jobs}
+    files = {name: part_file(PARTS, "09", name, MODELS[part]) for name in jobs}
+    _run_missing({files[name]: job for name, job in jobs.items()}, arguments.processes)
+    found = {name: read_json(file) for name, file in files.items()}
     TABLES[part](found)
     command = "python -m lessons sweep 09" + ("" if part == "core" else f" {part}")
     seconds = sum(one["seconds"] for one in found.values())
@@ -56,27 +58,23 @@ def main(argv: list[str] | None = None) -> None:
     write_json(RESULTS / f"provenance{suffix}.json", origin)
 
 
-def _run_missing(jobs: Mapping[str, Job], processes: int) -> None:
-    missing = {name: job for name, job in jobs.items() if not (PARTS / f"{name}.json").is_file()}
+def _run_missing(jobs: Mapping[Path, Job], processes: int) -> None:
+    missing = {file: job for file, job in jobs.items() if not file.is_file()}
     if not missing:
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(_run, name, job) for name, job in missing.items()]
-        for name, done in zip(missing, running, strict=True):
-            print(f"{name}: {done.result():.0f} s", flush=True)
+        running = [pool.submit(_run, file, job) for file, job in missing.items()]
+        for file, done in zip(missing, running, strict=True):
+            print(f"{file.stem}: {done.result():.0f} s", flush=True)
 
 
-def _run(name: str, job: Job) -> float:
+def _run(file: Path, job: Job) -> float:
     torch.set_num_threads(1)
     start = time.perf_counter()
     part = job()
     part["seconds"] = time.perf_counter() - start
-    write_json(PARTS / f"{name}.json", part)
+    write_json(file, part)
     return float(part["seconds"])
-
-
-def _read(name: str) -> dict[str, Any]:
-    return read_json(PARTS / f"{name}.json")
 
 
 def _rows(found: Mapping[str, dict[str, Any]], start: str) -> list[dict[str, Any]]:
