@@ -177,6 +177,24 @@ def test_environment_file_has_the_ranges_of_pyproject():
     assert conda == requirements("core", "lab", "real")
 
 
+def test_binder_has_the_same_environment_with_a_version_of_python():
+    """repo2docker finds a version with this expression; a range gets its own default."""
+    main = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    binder = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text("utf-8"))
+    python, *rest = binder["dependencies"]
+    found = re.match(r"python\s*=+\s*([\d\.]*)", python)
+    assert found
+    assert re.fullmatch(r"3\.\d+", found[1]), "a minor version, without more"
+    assert SpecifierSet(PROJECT["requires-python"]).contains(found[1])
+    _, *ranges = main["dependencies"]
+    assert ranges.pop() == {"pip": ["-e ."]}
+    assert rest.pop() == {"pip": ["-e .."]}, "pip runs in the folder of this file"
+    assert rest == ranges
+    for key in ("name", "channels"):
+        assert binder[key] == main[key]
+    assert set(binder) == set(main)
+
+
 # --- packaging ----------------------------------------------------------------------------------
 
 
@@ -528,7 +546,11 @@ def test_pre_commit_hooks_are_valid_and_local():
 # --- documents ----------------------------------------------------------------------------------
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
-PAGES = [*DOCUMENTS, "benchmarks/README.md"]
+GUIDES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+PAGES = [*DOCUMENTS, "benchmarks/README.md", *GUIDES]
+WITHOUT_COMMANDS = {
+    f"docs/{name}.md" for name in ("concept_test", "concept_test_answers", "syllabus")
+}
 # <!-- test -->: run as it stands; <!-- test: make -->: make's plan is made; <!-- no test: WHY -->
 BLOCK = re.compile(r"(?:<!-- (test|test: make|no test: [^>]+) -->\n)?```(\w*)\n(.*?)```\n", re.S)
 
@@ -555,11 +577,23 @@ def test_every_command_in_the_documents_is_tested_or_says_why_not(document):
     for mark, language, block in BLOCK.findall(text):
         assert language, f"name the language of the block {block!r}"
         assert mark or language != "sh", f"mark the commands {block!r}"
-    assert blocks(document), "no commands at all?"
+    assert bool(blocks(document)) == (document not in WITHOUT_COMMANDS)
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_what_is_said_to_run_a_command_exists(document):
+    """`<!-- no test: tests/FILE.py::NAME runs it -->`, or the file alone."""
+    text = (ROOT / document).read_text("utf-8")
+    for why in re.findall(r"<!-- no test: ([^>]+) -->", text):
+        for name, function in re.findall(r"\b(tests/\w+\.py)(?:::(\w+))?", why):
+            assert (ROOT / name).is_file(), f"{document} names {name}"
+            tree = ast.parse((ROOT / name).read_text("utf-8"))
+            defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assert function in {"", *defined}, f"{document}: {name} has no {function}"
 
 
 @needs_make
-@pytest.mark.parametrize("document", PAGES)
+@pytest.mark.parametrize("document", sorted({*PAGES} - WITHOUT_COMMANDS))
 def test_make_commands_in_the_documents(document):
     commands = lines(document, "test: make")
     assert commands
@@ -567,6 +601,17 @@ def test_make_commands_in_the_documents(document):
         assert command[0] == "make"
         result = in_this_environment("-n", *command[1:])
         assert result.returncode == 0, said(result)
+
+
+def test_make_lab_presents(clone):
+    """The copies, and JupyterLab in their folder with the first of them."""
+    (clone.root / "presenter").mkdir()
+    (clone.root / "presenter" / "01_first.ipynb").touch()
+    code, output, calls = clone.make("lab", "PRESENT=1")
+    assert code == 0, output
+    address = "/lab/tree/01_first.ipynb"
+    assert calls[-2:] == ["-m lessons present", f"-m jupyterlab --LabApp.default_url={address}"]
+    assert ["make", "lab", "PRESENT=1"] in lines("docs/classroom.md", "test: make")
 
 
 def test_readme_names_the_two_commands():
