@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections import Counter
@@ -271,6 +272,90 @@ def test_other_hidden_inputs_tell_right_from_wrong_too(lesson, secret, monkeypat
         assert right.status == "right", right.message
         for wrong in entry.wrong:
             assert outcome(name, load_attempt(entry, wrong.code)).status == "not right", wrong.code
+
+
+NO_INPUTS = {"breaking_texts"}  # exercises that ask for something, and have no inputs to draw
+
+
+def frozen(value):
+    """A value as text; of what is no plain data (a function, a model) the type only."""
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} {tuple(value.shape)} {value.tolist()}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{frozen(k)}: {frozen(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(frozen, value))}]"
+    if value is None or isinstance(value, str | bytes | int | float):
+        return repr(value)
+    return type(value).__name__
+
+
+def watched(attempt, calls):
+    """`attempt`, which notes what it is called with."""
+
+    @functools.wraps(attempt)
+    def watching(*args, **kwargs):
+        calls.append(frozen((args, kwargs)))
+        return attempt(*args, **kwargs)
+
+    return watching
+
+
+def fitted(attempt, calls):
+    """An answer fitted to `calls`: as `attempt` for these, and of no use for others."""
+
+    @functools.wraps(attempt)
+    def fitting(*args, **kwargs):
+        return attempt(*args, **kwargs) if frozen((args, kwargs)) in calls else "not learnt"
+
+    return fitting
+
+
+def status_with(monkeypatch, secret, name, attempt):
+    if secret is None:
+        monkeypatch.delenv(exercises.GRADE_SEED, raising=False)
+    else:
+        monkeypatch.setenv(exercises.GRADE_SEED, secret)
+    return outcome(name, attempt).status
+
+
+def solved():
+    """Every exercise with its solution."""
+    for lesson in LESSONS:
+        cells = [code for source in lesson.sources for code in solutions(source)]
+        entries = registered(lesson)
+        for name, code in attempts(entries, cells).items():
+            entry = next(entry for entry in entries if entry.name == name)
+            yield name, load_attempt(entry, code)
+
+
+def test_a_secret_draws_other_inputs_for_every_exercise_that_has_some(monkeypatch):
+    fixed, without = set(), set()
+    for name, attempt in solved():
+        inputs = {}
+        for secret in (None, "1", "20261"):
+            calls = inputs[secret] = []
+            status = status_with(monkeypatch, secret, name, watched(attempt, calls))
+            assert status == "right", name
+            assert calls, name
+        if len({str(calls) for calls in inputs.values()}) < len(inputs):
+            fixed.add(name)
+        if {call for calls in inputs.values() for call in calls} == {frozen(((), {}))}:
+            without.add(name)
+    assert fixed == NO_INPUTS, "draw with `hidden` or `graded`; who draws is no exception"
+    assert without == NO_INPUTS, "an exception has no inputs"
+
+
+@pytest.mark.parametrize(("learnt", "graded"), [(None, "1"), ("1", "20261"), ("20261", None)])
+def test_an_answer_fitted_to_the_inputs_of_one_secret_fails_under_another(
+    learnt, graded, monkeypatch
+):
+    for name, attempt in solved():
+        calls = []
+        status_with(monkeypatch, learnt, name, watched(attempt, calls))
+        assert status_with(monkeypatch, learnt, name, fitted(attempt, calls)) == "right", name
+        wanted = "right" if name in NO_INPUTS else "not right"
+        assert status_with(monkeypatch, graded, name, fitted(attempt, calls)) == wanted, name
 
 
 def test_hidden_inputs_follow_the_graders_secret(monkeypatch):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from lessons.exercises import NotRight, Wrong, check, exercise, expect
+from lessons.exercises import NotRight, Wrong, check, exercise, expect, graded
 
 __all__ = ["check"]
 
@@ -22,6 +23,25 @@ def _merged(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
             out.append(ids[at])
             at += 1
     return out
+
+
+def _drawn_merges() -> list[tuple[list[int], tuple[int, int], int]]:
+    """Ids, a pair and its new id, drawn for whoever grades.
+
+    In one half of them the pair stands in both orders, its second id follows one that merely ends
+    in the digits of the first, and the last id is in no pair; in the other half the pair is one id
+    twice, in runs of two to five.
+    """
+    draw = random.Random(graded(2))
+    cases: list[tuple[list[int], tuple[int, int], int]] = []
+    for _ in range(2):
+        a, b, c, new = draw.sample(range(10, 100), 4)
+        pieces = [[a, b], [b, a], [100 + a, b], [a, b], [c]]
+        draw.shuffle(pieces)
+        cases.append(([*(token for piece in pieces for token in piece), a, c], (a, b), new))
+        run = [a] * draw.choice((3, 5))
+        cases.append(([*run, c, *[a] * draw.choice((2, 3)), c, b], (a, a), new))
+    return cases
 
 
 @exercise(
@@ -107,22 +127,23 @@ def merge(ids, pair, new):
     ],
 )
 def _merge(attempt: Any) -> None:
-    for ids, pair in (
-        ([1, 2, 3, 1, 2], (1, 2)),
-        ([2, 1, 1, 2], (1, 2)),
-        ([5, 5, 5], (5, 5)),
-        ([5, 5, 5, 5], (5, 5)),
-        ([1], (1, 1)),
-        ([], (1, 2)),
-        ([3, 1, 2], (1, 2)),
-        ([1, 2, 2, 1, 3], (2, 2)),
-        ([31, 2, 1, 25], (1, 2)),
-        ([256, 257, 6, 25], (6, 25)),
+    for ids, pair, new in (
+        ([1, 2, 3, 1, 2], (1, 2), 9),
+        ([2, 1, 1, 2], (1, 2), 9),
+        ([5, 5, 5], (5, 5), 9),
+        ([5, 5, 5, 5], (5, 5), 9),
+        ([1], (1, 1), 9),
+        ([], (1, 2), 9),
+        ([3, 1, 2], (1, 2), 9),
+        ([1, 2, 2, 1, 3], (2, 2), 9),
+        ([31, 2, 1, 25], (1, 2), 9),
+        ([256, 257, 6, 25], (6, 25), 9),
+        *_drawn_merges(),
     ):
-        right = _merged(ids, pair, 9)
+        right = _merged(ids, pair, new)
         given = list(ids)
-        came = attempt(given, pair, 9)
-        expected = f"merge({ids}, {pair}, 9) to be {right}"
+        came = attempt(given, pair, new)
+        expected = f"merge({ids}, {pair}, {new}) to be {right}"
         expect(
             given == ids,
             expected="the list that was given to stay as it is",
@@ -131,7 +152,8 @@ def _merge(attempt: Any) -> None:
         )
         came = came.tolist() if hasattr(came, "tolist") else came  # arrays and tensors
         came = list(came) if isinstance(came, list | tuple) else came
-        if came == [9 if tuple(ids[i : i + 2]) == pair else t for i, t in enumerate(ids)] != right:
+        halves = [new if tuple(ids[i : i + 2]) == pair else t for i, t in enumerate(ids)]
+        if came == halves != right:
             think = "After a merge, how many tokens of ids are used up?"
             raise NotRight(
                 expected=expected, came=f"{came}: the second half of the pair stays", think=think
@@ -139,7 +161,7 @@ def _merge(attempt: Any) -> None:
         if ids and came == right[:-1]:
             think = "What happens to the last token when it is in no pair?"
             raise NotRight(expected=expected, came=f"{came}: the last token is lost", think=think)
-        if came == _either(ids, pair) != right:
+        if came == _either(ids, pair, new) != right:
             raise NotRight(
                 expected=expected,
                 came=f"{came}: a pair in the other order was merged, too",
@@ -154,17 +176,43 @@ def _merge(attempt: Any) -> None:
         expect(came == right, expected=expected, came=came, think="From left to right, no overlap.")
 
 
-def _either(ids: list[int], pair: tuple[int, int]) -> list[int]:
+def _either(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
     out: list[int] = []
     at = 0
     while at < len(ids):
         if len(ids[at : at + 2]) == 2 and {*ids[at : at + 2]} == {*pair}:
-            out.append(9)
+            out.append(new)
             at += 2
         else:
             out.append(ids[at])
             at += 1
     return out
+
+
+def _drawn_texts() -> list[tuple[list[int], list[bytes]]]:
+    """Ids and a vocabulary, drawn for whoever grades.
+
+    The vocabulary has an order of its own, broken bytes stand in the middle, and the tokens of up
+    to three bytes cut at least the first character, which has four.
+    """
+    draw = random.Random(graded(2))
+    cases = []
+    for _ in range(2):
+        letters = [*draw.sample("abcdefghijklmnop", 3), *draw.sample("éñßøçüå", 2)]
+        letters.append(draw.choice("日本語東京時間水"))
+        draw.shuffle(letters)
+        broken = draw.choice((b"\xff", b"\xf0\x9f", b"\xe6\x97", b"\x80"))
+        raw = draw.choice("🙂🚀🎈🐢🍀🌍").encode() + "".join(letters[:3]).encode()
+        raw += broken + "".join(letters[3:]).encode()
+        tokens = []
+        while raw:
+            cut = draw.randint(1, 3)
+            tokens.append(raw[:cut])
+            raw = raw[cut:]
+        vocab = list({bytes([byte]): None for byte in range(256)} | dict.fromkeys(tokens))
+        draw.shuffle(vocab)
+        cases.append(([vocab.index(token) for token in tokens], vocab))
+    return cases
 
 
 @exercise(
@@ -209,22 +257,23 @@ def decode(ids, vocab):
     ],
 )
 def _decode(attempt: Any) -> None:
-    vocab = [bytes([byte]) for byte in range(256)] + [b"the", " café".encode(), "🙂".encode()[:2]]
-    for raw in (
+    plain = [bytes([byte]) for byte in range(256)] + [b"the", " café".encode(), "🙂".encode()[:2]]
+    texts = (
         b"abc",
         "naïve".encode(),
         "🙂!".encode(),
         "日本".encode(),
         b"\xff\xfeab",
         b"\xf0\x9f",
-    ):
-        ids = [*raw, 256]
-        right = (raw + b"the").decode("utf-8", errors="replace")
+    )
+    for ids, vocab in (*(([*raw, 256], plain) for raw in texts), *_drawn_texts()):
+        joined = b"".join(vocab[i] for i in ids)
+        right = joined.decode("utf-8", errors="replace")
         came = attempt(ids, vocab)
-        expected = f"{right!r} from the bytes {raw + b'the'!r}"
+        expected = f"{right!r} from the bytes {joined!r}"
         each = "".join(vocab[i].decode("utf-8", errors="replace") for i in ids)
-        ignored = (raw + b"the").decode("utf-8", errors="ignore")
-        latin = (raw + b"the").decode("latin-1")
+        ignored = joined.decode("utf-8", errors="ignore")
+        latin = joined.decode("latin-1")
         for value, what, think in (
             (ignored, "the broken bytes dropped", "Should not a reader see that some are missing?"),
             (latin, "a character for each byte", "UTF-8 uses up to four for a character."),
@@ -239,9 +288,9 @@ def _decode(attempt: Any) -> None:
         expect(came == right, expected=expected, came=repr(came), think="Join, then decode.")
     ids = [257, 258, 0x99, 0x82]
     expect(
-        attempt(ids, vocab) == " café🙂",
+        attempt(ids, plain) == " café🙂",
         expected="' café🙂' from tokens that cut a character in two",
-        came=attempt(ids, vocab),
+        came=attempt(ids, plain),
         think="Join all bytes before you decode.",
     )
 

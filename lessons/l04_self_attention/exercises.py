@@ -173,7 +173,8 @@ def causal_mask(T):
     ],
 )
 def _causal_mask(attempt: Any) -> None:
-    for T in (4, 1, 7):
+    sizes = torch.randint(8, 60, (3,), generator=hidden(4)).tolist()
+    for T in (4, 1, 7, *sizes):
         came = attempt(T)
         right = torch.ones(T, T, dtype=torch.bool).tril()
         expect(
@@ -269,9 +270,15 @@ def split_heads(x, n_head):
     ],
 )
 def _split_heads(attempt: Any) -> None:
-    for T, n_head, D in ((5, 3, 2), (4, 2, 4), (6, 1, 3), (3, 4, 1)):
+    generator = hidden(4)
+    sizes = [(5, 3, 2), (4, 2, 4), (6, 1, 3), (3, 4, 1)]
+    inputs = [(*size, torch.arange(math.prod(size))) for size in sizes]
+    for _ in range(3):
+        T, n_head, D = (torch.randperm(7, generator=generator)[:3] + 2).tolist()
+        inputs.append((T, n_head, D, torch.randperm(T * n_head * D, generator=generator)))
+    for T, n_head, D, numbers in inputs:
         C = n_head * D
-        x = torch.arange(T * C, dtype=torch.float64).view(T, C)
+        x = numbers.double().view(T, C)
         came = attempt(x, n_head)
         right = x.view(T, n_head, D).transpose(0, 1)
         expected = f"a tensor of shape {(n_head, T, D)} for x of {(T, C)} and n_head = {n_head}"

@@ -139,8 +139,8 @@ def bits_per_byte(losses, text):
     ],
 )
 def _bits_per_byte(attempt: Any) -> None:
-    losses = torch.tensor([1.0, 2.5, 0.25, 3.25], dtype=torch.float64)
-    for text in ("seven b", "naïve café, 東京"):
+    known = torch.tensor([1.0, 2.5, 0.25, 3.25], dtype=torch.float64)
+    for losses, text in ((known, "seven b"), (known, "naïve café, 東京"), *_drawn_losses()):
         total, n_bytes = float(losses.sum()), len(text.encode())
         expected = total / math.log(2) / n_bytes
         came = attempt(losses, text)
@@ -154,6 +154,19 @@ def _bits_per_byte(attempt: Any) -> None:
                 _refuse(expected, came, think)
         think = "Sum, change the unit, divide by the number of bytes: which step differs?"
         expect_close(came, expected, what=f"bits_per_byte(losses, {text!r})", think=think)
+
+
+def _drawn_losses() -> list[tuple[torch.Tensor, str]]:
+    """Losses, fewer than the text has characters, and texts of more bytes than characters."""
+    draw = random.Random(graded(6))
+    cases = []
+    for _ in range(3):
+        letters = [*draw.choices("abcdefghij .,", k=draw.randint(8, 16))]
+        letters += draw.choices("éñßø東京語🙂", k=draw.randint(2, 5))
+        draw.shuffle(letters)
+        losses = [draw.uniform(0.1, 5.0) for _ in range(draw.randint(3, 8))]
+        cases.append((torch.tensor(losses, dtype=torch.float64), "".join(letters)))
+    return cases
 
 
 def _close(came: Any, value: float) -> bool:
@@ -314,23 +327,34 @@ def kind_of_answer(output, answer, choices):
     ],
 )
 def _kind_of_answer(attempt: Any) -> None:
-    towns = (" Ashford", " Larkhill", " Thornby")
     right, wrong, other = "right", "wrong, of the right kind", "another form"
-    cases = [
-        (" Ashford", right, "The answer is a choice as well. Which question comes first?"),
-        (" Larkhill", wrong, "It is a town. Is it the right one?"),
-        (" green and the", other, "What if the output is no value at all?"),
-        ("", other, "What if the output is no value at all?"),
-        ("Ashford ", right, "Blanks at the ends do not count: in the output, in the answer."),
-        ("\tThornby", wrong, "Blanks at the ends do not count: in the choices as well."),
-        (" Ashford or Larkhill", other, "Is a text that only contains the right word an answer?"),
-        (" ashford", other, "Only blanks at the ends may differ, not capitals."),
-    ]
-    for output, expected, think in cases:
-        answer = attempt(output, " Ashford", towns)
-        expect(
-            answer == expected,
-            expected=f"{expected!r} for the output {output!r} (the answer is ' Ashford')",
-            came=answer,
-            think=think,
-        )
+    draw = random.Random(graded(6))
+    for true, second, third in (("Ashford", "Larkhill", "Thornby"), _towns(draw), _towns(draw)):
+        towns = [f" {true}", f" {second}", f" {third}"]
+        draw.shuffle(towns)
+        cases = [
+            (f" {true}", right, "The answer is a choice as well. Which question comes first?"),
+            (f" {second}", wrong, "It is a town. Is it the right one?"),
+            (" green and the", other, "What if the output is no value at all?"),
+            ("", other, "What if the output is no value at all?"),
+            (f"{true} ", right, "Blanks at the ends do not count: in the output, in the answer."),
+            (f"\t{third}", wrong, "Blanks at the ends do not count: in the choices as well."),
+            (f" {true} or {second}", other, "Is a text that only contains the right word an "
+             "answer?"),
+            (f" {true.lower()}", other, "Only blanks at the ends may differ, not capitals."),
+        ]  # fmt: skip
+        for output, expected, think in cases:
+            answer = attempt(output, f" {true}", tuple(towns))
+            expect(
+                answer == expected,
+                expected=f"{expected!r} for the output {output!r} (the answer is ' {true}')",
+                came=answer,
+                think=think,
+            )
+
+
+def _towns(draw: random.Random) -> list[str]:
+    """Three made-up towns, drawn for whoever grades; no name is part of another."""
+    stems = [a + b + c for a in "BDFGKMPRSW" for b in "aeiou" for c in "lmnrst"]
+    ends = ("by", "dale", "field", "ham", "ton", "wick")
+    return [stem + draw.choice(ends) for stem in draw.sample(stems, 3)]
