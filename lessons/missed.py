@@ -71,16 +71,25 @@ def _makes(source: str) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
 
 
-def explain(name: str, source: str) -> str:
-    """What to run before a cell with this text, in which `name` was missing; "" if unknown."""
+@cache
+def _place(source: str) -> tuple[tuple[Cell, ...], int] | None:
+    """The cells of a notebook, and which of them has this text or one much like it."""
     best, place = ALIKE, None
     for cells in notebooks():
         for number, cell in enumerate(cells):
+            if cell.source == source:
+                return cells, number
             matcher = difflib.SequenceMatcher(None, cell.source, source, autojunk=False)
             if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best:
                 ratio = matcher.ratio()
                 if ratio > best:
                     best, place = ratio, (cells, number)
+    return place
+
+
+def explain(name: str, source: str) -> str:
+    """What to run before a cell with this text, in which `name` was missing; "" if unknown."""
+    place = _place(source)
     if place is None:
         return ""
     cells, number = place

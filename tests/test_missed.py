@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import os
 
 import nbformat
@@ -96,3 +98,38 @@ def test_nothing_ran_yet_but_make_lab_started_the_kernel(cells):
     said = _run([user], PYTHONSTARTUP=startup)[0]
     assert "is made by a cell above" in said
     assert "import math" in said, "the first cell, by its first line"
+
+
+def _needs(source):
+    """Names that a cell reads as it runs, outside of what it defines."""
+    tree = ast.parse(source)
+    own = {*missed._makes(source), *dir(builtins)}
+    waiting, found = [*tree.body], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.comprehension)):
+            continue
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            waiting.append(node.generators[0].iter)  # the rest has names of its own
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return found - own
+
+
+@pytest.mark.parametrize(
+    "number", range(len(missed.notebooks())), ids=lambda number: f"notebook {number}"
+)
+def test_every_cell_of_every_lesson_names_the_cell_it_misses(number):
+    cells = missed.notebooks()[number]
+    asked = 0
+    for at, cell in enumerate(cells):
+        changed = cell.source + ("\nprint('mine')" if at % 20 == 5 else "")
+        for name in _needs(cell.source):
+            makers = [above for above in cells[:at] if name in above.makes]
+            if makers:
+                said = missed.explain(name, changed)
+                assert makers[-1].source.strip().splitlines()[0] in said, (name, cell.source)
+                asked += 1
+    assert asked > 20
