@@ -50,6 +50,7 @@ __all__ = [
     "refuse_known",
     "registered",
     "solution",
+    "use_seed",
 ]
 
 Status = Literal["right", "not right", "not attempted"]
@@ -91,6 +92,7 @@ class Outcome:
 
 _EXERCISES: dict[str, Exercise] = {}
 GRADE_SEED = "MINIGPT_GRADE_SEED"
+_SEED: list[str] = []  # what use_seed was given, and then it counts instead of the environment
 TRIES = 2  # that are not right, before the solution can be seen
 _TRIED: Counter[str] = Counter()
 
@@ -130,17 +132,26 @@ def registered(module: str) -> list[Exercise]:
 def graded(seed: int) -> int:
     """The seed of a check's hidden inputs: `seed`, or one mixed with what the grader keeps secret.
 
-    That is the number in the environment's MINIGPT_GRADE_SEED (`python -m lessons grade --seed`),
-    so that answers learnt by heart from this public file do not pass where it counts. Raises
-    ValueError if it is no whole number.
+    That is the number of `python -m lessons grade --seed`, or in the environment's
+    MINIGPT_GRADE_SEED (for nbgrader), so that answers learnt by heart from this public file do not
+    pass where it counts. Raises ValueError if it is no whole number.
     """
-    secret = os.environ.get(GRADE_SEED, "")
+    secret = _SEED[0] if _SEED else os.environ.get(GRADE_SEED, "")
     if not secret:
         return seed
     if not secret.isdecimal():
         raise ValueError(f"{GRADE_SEED}={secret!r}: choose a whole number, or leave it unset")
     digest = hashlib.sha256(f"{secret} {seed}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
+
+
+def use_seed(secret: str) -> None:
+    """Mix hidden inputs with `secret` from now on, whatever the environment says; "" for nothing.
+
+    The environment forgets its number, and what is started from here does not inherit it.
+    """
+    _SEED[:] = [secret]
+    os.environ.pop(GRADE_SEED, None)
 
 
 def hidden(seed: int) -> torch.Generator:

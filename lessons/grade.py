@@ -1,8 +1,9 @@
 """Grading a folder of notebooks into a table: python -m lessons grade FOLDER --out grades.csv.
 
 Each notebook is checked in a process of its own (grade_one.py) with limits of time and memory, in
-an empty folder, with an environment that holds nothing of yours. Run are definitions and imports
-alone, not the notebook. What that keeps out, and what it does not, stands in docs/classroom.md.
+an empty folder, with an environment that holds nothing of yours; where one ends before its time,
+another does the rest. Run are definitions and imports alone, not the notebook. What that keeps out,
+and what it does not, stands in docs/classroom.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,13 +29,23 @@ from typing import Any
 
 import nbformat
 
-from lessons.course import ROOT, Lesson, read_course
-from lessons.exercises import GRADE_SEED
-from lessons.source import EXERCISE_TAG, solved_notebook, tags
+from lessons.course import ROOT, Lesson, Source, read_course
+from lessons.source import EXERCISE_TAG, solved_notebook, student_notebook, tags
 from lessons.sweeps import write_csv
 
 LARGEST = 20_000_000  # bytes of a notebook
 SECONDS, MEGABYTES = 120.0, 4096
+PROCESSES = 20  # that one notebook may have at a time
+LOOK = 0.25  # seconds between two looks at them
+MARK = "MINIGPT_GRADE_RUN"
+# The seed goes to the process by its input: what stands in its environment or its command line
+# can be read in /proc for as long as it lives.
+START = """\
+import sys
+from lessons import exercises, grade_one
+exercises.use_seed(sys.stdin.buffer.readline().decode().strip())
+sys.exit(grade_one.main())
+"""
 COLUMNS = ("file", "lesson", "exercise", "status", "points", "message")
 
 
@@ -43,31 +55,42 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What is graded of one notebook: the code of its definitions, and the lesson it belongs to."""
+    """What is graded of one notebook: the code of its definitions, and which notebook it is."""
 
-    lesson: Lesson
+    source: Source
     definitions: str
     problems: tuple[str, ...]  # cells that do not parse
 
 
 @cache
-def _wanted() -> dict[str, tuple[Lesson, ...]]:
-    """Each exercise of the course and the lesson that it stands in."""
-    found: dict[str, tuple[Lesson, ...]] = {}
+def _wanted() -> dict[str, tuple[Source, ...]]:
+    """Each exercise of the course and the notebooks that it stands in."""
+    found: dict[str, tuple[Source, ...]] = {}
     for lesson in read_course():
-        for name in names(lesson):
-            found[name] = (*found.get(name, ()), lesson)
+        for source in lesson.sources:
+            for name in asked(source):
+                found[name] = (*found.get(name, ()), source)
+    return found
+
+
+@cache
+def _given_out(source: Source) -> str:
+    """What the metadata of the students' notebook says of its source."""
+    return str(student_notebook(source).metadata["minigpt"]["source_sha256"])
+
+
+def asked(source: Source) -> list[str]:
+    """The exercises of one notebook, in order."""
+    found = []
+    for cell in solved_notebook(source).cells:
+        if EXERCISE_TAG in tags(cell):
+            found += re.findall(r"^(?:def|class) (\w+)", cell.source, flags=re.MULTILINE)[-1:]
     return found
 
 
 def names(lesson: Lesson) -> list[str]:
     """The exercises of a lesson, in order; none if it is not written."""
-    found = []
-    for source in lesson.sources:
-        for cell in solved_notebook(source).cells:
-            if EXERCISE_TAG in tags(cell):
-                found += re.findall(r"^(?:def|class) (\w+)", cell.source, flags=re.MULTILINE)[-1:]
-    return found
+    return [name for source in lesson.sources for name in asked(source)]
 
 
 def read(path: Path) -> Submission:
@@ -91,13 +114,20 @@ def read(path: Path) -> Submission:
                 f"{where}: {type(error).__name__}: {getattr(error, 'msg', error)}"[:200]
             )
     code = "\n".join(kept)
-    counts: dict[Lesson, int] = {}
-    for name in re.findall(r"^(?:def|class) (\w+)", "\n".join(cells), flags=re.MULTILINE):
-        for lesson in _wanted().get(name, ()):
-            counts[lesson] = counts.get(lesson, 0) + 1
+    counts: dict[Source, int] = {}
+    for name in set(re.findall(r"^(?:def|class) (\w+)", "\n".join(cells), flags=re.MULTILINE)):
+        for source in _wanted().get(name, ()):
+            counts[source] = counts.get(source, 0) + 1
     if not counts:
         raise Unreadable("it defines none of the course's exercises")
-    return Submission(max(counts, key=lambda lesson: counts[lesson]), code, tuple(problems))
+    about = notebook.metadata.get("minigpt")
+    given = about.get("source_sha256") if isinstance(about, dict) else None
+
+    def fits(source: Source) -> tuple[bool, bool, int]:
+        named = source.notebook.stem in path.stem
+        return given == _given_out(source), named, counts[source]
+
+    return Submission(max(counts, key=fits), code, tuple(problems))
 
 
 def definitions(cell: str) -> str:
@@ -128,24 +158,25 @@ def grade(
     seed: str = "",
     name: str = "",
 ) -> list[dict[str, Any]]:
-    """A row for each exercise of the notebook's lesson (one alone, if it cannot be graded).
+    """A row for each exercise of the notebook (one alone, if it cannot be graded).
 
-    `seed`: see lessons.exercises.graded.
+    Which of the course's notebooks it is say its metadata, else its name, else what it defines; it
+    has to define an exercise of that one. `seed`: see lessons.exercises.graded.
     """
     file = _plain(name or path.name)
     try:
         submission = read(path)
     except (Unreadable, OSError) as error:
         return [_row(file, "", "", "unreadable", str(error))]
-    lesson = submission.lesson
-    wanted = names(lesson)
-    found, end = _run(submission, wanted, seconds, megabytes, seed)
+    wanted = asked(submission.source)
+    number = submission.source.notebook.stem.split("_")[0]  # 06, or 06b for a second notebook
+    found = _outcomes(submission, wanted, seconds, megabytes, seed)
     rows = []
     for exercise in wanted:
-        status, message = found.get(exercise, ("stopped", end))
+        status, message = found[exercise]
         if status == "missing" and submission.problems:
             message = f"{message}; {'; '.join(submission.problems)}"
-        rows.append(_row(file, lesson.no, exercise, status, message))
+        rows.append(_row(file, number, exercise, status, message))
     return rows
 
 
@@ -161,59 +192,123 @@ def _plain(text: str) -> str:
     return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
 
 
+def _outcomes(
+    submission: Submission, wanted: Sequence[str], seconds: float, megabytes: int, seed: str
+) -> dict[str, tuple[str, str]]:
+    """Status and message of each exercise; one that ends its process costs no other.
+
+    No process has more than `seconds`, and all of a notebook no more than twice that.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    left, until = [*wanted], time.monotonic() + 2 * seconds
+    end = ""
+    while left:
+        if (most := min(seconds, until - time.monotonic())) < min(10.0, seconds / 2):
+            return found | dict.fromkeys(left, ("stopped", f"no time was left for it: {end}"))
+        said, end = _run(submission, left, most, megabytes, seed)
+        found |= {name: said[name] for name in left if name in said}
+        left = [name for name in left if name not in found]
+        if left:
+            found[left.pop(0)] = ("stopped", end)
+    return found
+
+
 def _run(
     submission: Submission, wanted: Sequence[str], seconds: float, megabytes: int, seed: str
 ) -> tuple[dict[str, tuple[str, str]], str]:
-    """What the process said of each exercise, and how it ended."""
+    """What one process said of each exercise, and how it ended."""
     token = secrets.token_hex(16)  # so that a line which the student's code prints is no result
+    mark = secrets.token_hex(16)
     job = {
-        "slug": submission.lesson.slug,
+        "slug": submission.source.lesson.slug,
         "names": [*wanted],
         "code": submission.definitions,
         "megabytes": megabytes,
         "seconds": seconds,
         "token": token,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lessons.grade_one"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=_environment(folder) | {GRADE_SEED: seed},
-            start_new_session=True,
-        )
-        late = False
+    # What a process left running may still write here while the folders are removed.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as own,
+    ):
+        # A file: a pipe would stay open for as long as any process that inherited it.
+        results = Path(own) / "results"
+        with results.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", START],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env=_environment(folder) | {MARK: mark},
+                start_new_session=True,
+            )
         try:
-            out, _ = process.communicate(json.dumps(job).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            late = True
-            _end(process)
-            out, _ = process.communicate()
+            stopped = _watch(process, f"{seed}\n{json.dumps(job)}".encode(), mark, seconds)
         finally:
-            _end(process)
-    end = f"the process ended with status {process.returncode}"
-    if late:
-        end = f"stopped after {seconds:g} seconds"
-    elif process.returncode < 0:
-        end = f"the process was ended by {signal.Signals(-process.returncode).name}"
+            _end(process, mark)
+        with results.open("rb") as file:
+            lines = file.read(LARGEST).decode("utf-8", "replace").splitlines()
     found = {}
-    for line in out.decode("utf-8", "replace").splitlines():
+    for line in lines:
         if line.startswith(token):
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 said = json.loads(line.removeprefix(token))
                 found[str(said["name"])] = (str(said["status"]), str(said["message"]))
-    return found, end
+    return found, stopped or _how_it_ended(process.returncode)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and whatever it started."""
+def _watch(process: subprocess.Popen[bytes], job: bytes, mark: str, seconds: float) -> str:
+    """Give the process its job and wait for its end; why it has to be stopped, if it has to be."""
+    until = time.monotonic() + seconds
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # it ended before it read
+        process.stdin.write(job)
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    while (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(left, LOOK))
+            return ""
+        if len(_marked(mark)) > PROCESSES:
+            return f"stopped: it had started more than {PROCESSES} processes"
+    return f"stopped after {seconds:.0f} seconds"
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"the process ended with status {code}"
+    try:
+        return f"the process was ended by {signal.Signals(-code).name}"
+    except ValueError:  # the real-time signals have no names
+        return f"the process was ended by signal {-code}"
+
+
+def _marked(mark: str) -> list[int]:
+    """The processes with this mark in their environment, as their children have; Linux alone."""
+    entry = f"{MARK}={mark}".encode()
+    found = []
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        if name.isdecimal():
+            with contextlib.suppress(OSError):  # of another user, or ended meanwhile
+                if entry in Path("/proc", name, "environ").read_bytes():
+                    found.append(int(name))
+    return found
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """End the process and what it started: its group, and on Linux all that have its mark."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    until = time.monotonic() + 10
+    while (alive := _marked(mark)) and time.monotonic() < until:
+        for number in alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(number, signal.SIGKILL)
 
 
 def _environment(folder: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from lessons.source import solutions
 
 LESSON = find_lesson("06", read_course())
 NAME = LESSON.stem
+SEED = "48151623"
 
 
 def nbgrader(folder: Path, *arguments: str) -> str:
@@ -29,6 +30,7 @@ def nbgrader(folder: Path, *arguments: str) -> str:
         env=os.environ
         | {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "MINIGPT_GRADE_SEED": SEED,
             "OMP_NUM_THREADS": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         },
@@ -76,8 +78,10 @@ def test_nbgrader_generates_grades_and_answers(tmp_path: Path) -> None:
     hand_in(tmp_path, "untouched", {})
     wrong = {name: f"def {name}(*args, **kwargs):\n    return 42" for name in asked}
     hand_in(tmp_path, "wrong", wrong | {asked[0]: cells[asked[0]]})
+    seen = cells[asked[0]] + f"\nimport os\nassert os.environ['MINIGPT_GRADE_SEED'] == '{SEED}'"
+    hand_in(tmp_path, "seed", {asked[0]: seen})
     nbgrader(tmp_path, "autograde", NAME, "--create")
-    assert scores(tmp_path) == {"right": len(asked), "untouched": 0, "wrong": 1}
+    assert scores(tmp_path) == {"right": len(asked), "untouched": 0, "wrong": 1, "seed": 1}
     nbgrader(tmp_path, "generate_feedback", NAME)
     feedback = tmp_path / "feedback" / "wrong" / NAME / f"{NAME}.html"
     page = feedback.read_text(encoding="utf-8")

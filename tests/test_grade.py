@@ -12,31 +12,45 @@ import nbformat
 import pytest
 
 from lessons import build, grade, solutions
-from lessons.course import find_lesson, read_course
+from lessons.course import Source, find_lesson, read_course
 from lessons.source import EXERCISE_TAG, solved_notebook, student_notebook, tags
 
 LESSON = find_lesson("06", read_course())
-NAMES = grade.names(LESSON)
+CORE, DEEPER = LESSON.sources
+NAMES = grade.asked(CORE)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="not on this system: docs/classroom.md")
 
 
-def notebook(path: Path, *cells: str) -> Path:
+def notebook(path: Path, *cells: str, about: object = None) -> Path:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    if about is not None:
+        made.metadata["minigpt"] = about
     nbformat.write(made, path)
     return path
 
 
-def solved() -> list[str]:
-    """The code cells of lesson 06 with its solutions."""
-    return [
-        c.source
-        for source in LESSON.sources
-        for c in solved_notebook(source).cells
-        if c.cell_type == "code"
-    ]
+def solved(source: Source = CORE) -> list[str]:
+    """The code cells of a notebook with its solutions."""
+    return [c.source for c in solved_notebook(source).cells if c.cell_type == "code"]
 
 
 def solution(name: str) -> str:
     return next(cell for cell in solved() if f"def {name}(" in cell)
+
+
+def guarded(name: str, guard: str) -> str:
+    """A right answer, unless `guard` (lines of a function) raises first."""
+    lines = "\n    ".join(guard.strip().splitlines())
+    answer = solution(name).replace(f"def {name}(", "def answer(")
+    return f"{answer}\ndef {name}(*args):\n    {lines}\n    return answer(*args)\n"
+
+
+def running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def statuses(path: Path, **limits: float) -> dict[str, str]:
@@ -52,12 +66,40 @@ def test_the_solutions_are_right_and_nothing_else_of_the_notebook_runs(tmp_path:
 
 
 def test_the_students_notebook_as_it_came_is_not_attempted(tmp_path: Path) -> None:
-    made = student_notebook(LESSON.sources[0])
+    made = student_notebook(CORE)
     nbformat.write(made, tmp_path / "b.ipynb")
-    found = statuses(tmp_path / "b.ipynb")
     core = [c.source for c in made.cells if EXERCISE_TAG in tags(c)]
-    asked = [name for name in NAMES if any(f"def {name}(" in cell for cell in core)]
-    assert {name: found[name] for name in asked} == dict.fromkeys(asked, "not attempted")
+    assert all(any(f"def {name}(" in cell for cell in core) for name in NAMES)
+    assert statuses(tmp_path / "b.ipynb") == dict.fromkeys(NAMES, "not attempted")
+
+
+def test_a_lessons_two_notebooks_are_graded_apart(tmp_path: Path) -> None:
+    notebook(tmp_path / f"anna_{CORE.notebook.name}", *solved(CORE))
+    notebook(tmp_path / f"anna_{DEEPER.notebook.name}", *solved(DEEPER))
+    out = tmp_path / "g.csv"
+    assert build.main(["grade", str(tmp_path), "--out", str(out)]) == 0
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = [(row["lesson"], row["exercise"], row["status"]) for row in csv.DictReader(file)]
+    wanted = [("06", name, "right") for name in NAMES]
+    assert rows == wanted + [("06b", name, "right") for name in grade.asked(DEEPER)]
+    assert grade.names(LESSON) == [name for _, name, _ in rows]
+
+
+def test_which_notebook_it_is_say_metadata_then_name_then_content(tmp_path: Path) -> None:
+    both = [*solved(CORE), *solved(DEEPER)]
+    about = {s: dict(student_notebook(s).metadata["minigpt"]) for s in (CORE, DEEPER)}
+    old = {"source_sha256": "0" * 64}
+
+    def source(name: str, cells: list[str], about: object = None) -> Source:
+        return grade.read(notebook(tmp_path / name, *cells, about=about)).source
+
+    assert source("x.ipynb", both, about[DEEPER]) == DEEPER
+    assert source(DEEPER.notebook.name, both, about[CORE]) == CORE
+    assert source(f"{DEEPER.notebook.stem} (1).ipynb", both, old) == DEEPER
+    assert source("x.ipynb", both) == CORE  # it defines most of that one's
+    assert source("x.ipynb", solved(DEEPER), "?") == DEEPER
+    (other,) = [other for other in read_course() if other.no == "01"]
+    assert source(other.notebook.name, solved(CORE)) == CORE  # a wrong name
 
 
 def test_a_wrong_answer_gets_its_hint_and_helpers_of_ones_own_count(tmp_path: Path) -> None:
@@ -84,7 +126,18 @@ ATTACKS = {
     "endless at import": "class Trap:\n    while True:\n        pass\n",
     "exit": "def {name}(*args):\n    import os\n    os._exit(0)",
     "crash": "def {name}(*args):\n    import ctypes\n    ctypes.string_at(0)",
-    "fake": 'def {name}(*args):\n    print(\'{{"name": "{name}", "status": "right"}}\')',
+    "signal": "def {name}(*args):\n    import os\n    os.kill(os.getpid(), 40)",
+    "fake": """
+def {name}(*args):
+    import os
+    said = b'{{"name": "{name}", "status": "right", "message": "forged"}}'
+    for number in range(3, 256):
+        try:
+            os.write(number, b'\\n' + said + b'\\n')
+        except OSError:
+            pass
+    os._exit(0)
+""",
     "deep": "def {name}(*args):\n    return {name}(*args)",
     "quits": "def {name}(*args):\n    raise SystemExit",
     "keys": "def {name}(*args):\n    raise KeyboardInterrupt",
@@ -95,45 +148,128 @@ ATTACKS = {
 def test_hostile_code_is_survived(tmp_path: Path, attack: str) -> None:
     name = NAMES[0]
     code = ATTACKS[attack].format(name=name)
-    path = notebook(tmp_path / "d.ipynb", code, f"{name} = {name}" if "def" in code else "")
-    if "def" not in code:
-        path = notebook(tmp_path / "d.ipynb", code, solution(name))
+    seconds = 25 if "def" in code else 8
+    path = notebook(tmp_path / "d.ipynb", code, "" if "def" in code else solution(name))
     start = time.perf_counter()
-    rows = grade.grade(path, seconds=25)
-    assert time.perf_counter() - start < 60
+    rows = grade.grade(path, seconds=seconds)
+    assert time.perf_counter() - start < 2 * seconds + 20
     row = next(row for row in rows if row["exercise"] == name)
     assert row["status"] != "right", row
     assert row["message"]
+    if "def" not in code:
+        assert "stopped after 8 seconds" in rows[1]["message"]
+        assert "no time was left" in rows[2]["message"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS binds on Linux alone")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("attack", "says"),
+    [("import os; os._exit(0)", "with status 0"), ("sum(range(10**12))", "after 20 seconds")],
+    ids=["ends", "hangs"],
+)
+def test_what_ends_its_process_costs_no_other_exercise(
+    tmp_path: Path, attack: str, says: str
+) -> None:
+    first, second, third = NAMES
+    cells = [solution(first), f"def {second}(*args):\n    {attack}", solution(third)]
+    rows = grade.grade(notebook(tmp_path / "d.ipynb", *cells), seconds=20)
+    assert [row["status"] for row in rows] == ["right", "stopped", "right"]
+    assert says in rows[1]["message"]
+
+
+# What these leave behind ends by itself, also where nothing stops it.
+DETACHED = """
+def {name}(*args):
+    import os, time
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open({pids!r}, "a") as file:
+                print(os.getpid(), file=file)
+            time.sleep(60)
+        os._exit(0)
+    time.sleep(2)
+    os._exit(0)
+"""
+FORKS = """
+def {name}(*args):
+    import os, time
+    for _ in range(200):
+        if os.fork() == 0:
+            os.setsid()
+            with open({pids!r}, "a") as file:
+                print(os.getpid(), file=file)
+            time.sleep(20)
+            os._exit(0)
+        time.sleep(0.01)
+    time.sleep(5)
+    os._exit(0)
+"""
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("attack", "says", "most"),
+    [(DETACHED, "ended with status 0", 1), (FORKS, "more than 20 processes", 150)],
+    ids=["detached", "forks"],
+)
+def test_processes_that_an_answer_starts_are_counted_and_ended(
+    tmp_path: Path, attack: str, says: str, most: int
+) -> None:
+    pids = tmp_path / "pids"
+    code = attack.format(name=NAMES[0], pids=str(pids))
+    path = notebook(tmp_path / "d.ipynb", code, *map(solution, NAMES[1:]))
+    start = time.perf_counter()
+    rows = grade.grade(path, seconds=20)
+    assert time.perf_counter() - start < 40
+    assert [row["status"] for row in rows] == ["stopped", "right", "right"]
+    assert says in rows[0]["message"]
+    started = [int(line) for line in pids.read_text().split()]
+    assert 1 <= len(started) <= most
+    assert not [pid for pid in started if running(pid)]
+
+
+@linux  # RLIMIT_AS binds nowhere else
 def test_memory_and_files_are_bounded(tmp_path: Path) -> None:
-    name, other = NAMES[:2]
-    path = notebook(
-        tmp_path / "e.ipynb",
-        f"def {name}(*args):\n    return bytearray(50_000_000_000)",
-        f"def {other}(*args):\n    with open('big', 'wb') as f:\n        f.write(bytes(50**5))",
-    )
-    rows = {row["exercise"]: row for row in grade.grade(path)}
-    assert "MemoryError" in rows[name]["message"]
-    assert rows[other]["status"] in ("not right", "stopped")
-    assert not list(tmp_path.glob("big"))
+    memory = """
+import mmap
+try:
+    mmap.mmap(-1, 5_000_000_000)
+except OSError:
+    pass
+else:
+    raise ValueError("no limit of memory")
+"""
+    files = """
+try:
+    with open("big", "wb") as file:
+        file.write(bytes(11_000_000))
+except OSError:
+    pass
+else:
+    raise ValueError("no limit of files")
+"""
+    cells = [guarded(NAMES[0], memory), guarded(NAMES[1], files).replace("answer(", "other(")]
+    rows = grade.grade(notebook(tmp_path / "e.ipynb", *cells, solution(NAMES[2])))
+    assert [row["status"] for row in rows] == ["right"] * 3, rows
 
 
 def test_the_graders_secrets_are_out_of_reach_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", "hunter2")
-    name = NAMES[0]
-    path = notebook(
-        tmp_path / "f.ipynb",
-        f"def {name}(*args):\n    import os\n"
-        "    raise ValueError(' '.join(os.environ) + ' ' + os.path.expanduser('~') + os.getcwd())",
-    )
-    row = next(row for row in grade.grade(path) if row["exercise"] == name)
-    assert "API_KEY" not in row["message"]
-    assert str(Path.home()) not in row["message"]
-    assert os.getcwd() not in row["message"]
+    look = f"""
+import os, pathlib
+if "API_KEY" in os.environ or "hunter2" in str(dict(os.environ)):
+    raise ValueError("the key")
+if os.path.expanduser("~") == {str(Path.home())!r}:
+    raise ValueError("the home")
+if os.getcwd() == {os.getcwd()!r}:
+    raise ValueError("the folder")
+"""
+    rows = grade.grade(notebook(tmp_path / "f.ipynb", guarded(NAMES[0], look)))
+    assert rows[0]["status"] == "right", rows[0]
 
 
 @pytest.mark.parametrize(
@@ -154,18 +290,33 @@ def test_what_is_no_notebook_of_the_course_is_named(
     assert says in row["message"]
 
 
-def test_a_secret_seed_gives_other_inputs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.slow
+def test_a_secret_seed_gives_other_inputs_and_is_not_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = notebook(tmp_path / "a.ipynb", *solved())
-    rows = grade.grade(path, seed="12345")
-    assert all(row["status"] == "right" for row in rows)
-    peeking = (
-        "def {}(*args):\n    import os\n    raise ValueError(os.environ['MINIGPT_GRADE_SEED'])"
-    )
-    path = notebook(tmp_path / "b.ipynb", peeking.format(NAMES[0]))
-    row = next(r for r in grade.grade(path, seed="12345") if r["exercise"] == NAMES[0])
-    assert "12345" in row["message"]  # as the page for instructors says: code that runs can look
+    monkeypatch.setenv("MINIGPT_GRADE_SEED", "777")  # as it may stand there for nbgrader
+    look = """
+import os, pathlib, subprocess, sys
+seen = [str(dict(os.environ)), str(sys.argv), str(sys.orig_argv)]
+for name in ("environ", "cmdline"):
+    for path in pathlib.Path("/proc/self").glob(name):
+        seen.append(path.read_text(errors="replace"))
+if any("GRADE_SEED" in text or "4815162342" in text for text in seen):
+    raise ValueError("seen")
+"""
+    cells = [guarded(NAMES[0], look), *map(solution, NAMES[1:])]
+    rows = grade.grade(notebook(tmp_path / "a.ipynb", *cells), seed="4815162342")
+    assert [row["status"] for row in rows] == ["right"] * 3, rows
+
+    tells = f"""
+def {NAMES[2]}(*args):
+    import hashlib
+    raise ValueError(hashlib.sha256(repr(args).encode()).hexdigest()[:16])
+"""
+    path = notebook(tmp_path / "b.ipynb", tells)
+    public, again, secret = (grade.grade(path, seed=s)[2]["message"] for s in ("", "", "777"))
+    assert "ValueError: " in public
+    assert public == again != secret
     assert build.main(["grade", str(tmp_path), "--seed", "mine"]) == 2
     assert "choose a whole number" in capsys.readouterr().err
 
@@ -202,7 +353,7 @@ def test_definitions_are_what_is_run(cell: str, kept: str) -> None:
     assert grade.definitions(cell) == kept
 
 
-def test_solutions_are_written_and_pass(tmp_path: Path) -> None:
+def test_solutions_are_written(tmp_path: Path) -> None:
     assert build.main(["solutions", "06", "--out", str(tmp_path)]) == 0
     written = sorted(path.name for path in tmp_path.iterdir())
     assert written == sorted(source.notebook.name for source in LESSON.sources)
@@ -210,3 +361,14 @@ def test_solutions_are_written_and_pass(tmp_path: Path) -> None:
     assert "BEGIN SOLUTION" not in text
     assert 'NotImplementedError(\\"your turn' not in text
     assert solutions.FOLDER.name == "solutions"
+
+
+@pytest.mark.slow
+def test_a_solved_notebook_runs_and_its_checks_say_right(tmp_path: Path) -> None:
+    lesson = find_lesson("07", read_course())
+    assert build.main(["solutions", "07", "--run", "--out", str(tmp_path)]) == 0
+    made = nbformat.read(tmp_path / lesson.notebook.name, as_version=4)
+    cells = [c for c in made.cells if c.cell_type == "code"]
+    assert all(c.execution_count for c in cells)
+    printed = "".join(o.get("text", "") for c in cells for o in c.outputs)
+    assert [name for name in grade.names(lesson) if f"✓ {name}: right" not in printed] == []
