@@ -30,11 +30,12 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test test-notebooks build bench clean stale
+.PHONY: help lab test test-all test-notebooks build bench clean stale
 
 help:
 	@echo "make lab     set up everything and open JupyterLab at the first lesson"
 	@echo "make test    set up everything and run all tests"
+	@echo "make test-all   the same, with every notebook in a browser and in broken surroundings (hours)"
 	@echo "make test-notebooks   the notebooks alone, with THREADS=1 or more threads"
 	@echo "make build   build the notebooks from lessons/"
 	@echo "make bench   measure speed against peers: a table, benchmarks/results/ (25 minutes)"
@@ -100,6 +101,11 @@ test: $(VENV)/.ready-test
 	$(PYTEST) --dist loadgroup $(TEST_ARGS) tests || status=$$?; \
 	$(PYTEST) $(NBVAL) notebooks || status=$$?; \
 	exit $$status
+
+# With what takes too long for every change: all notebooks run in a browser and with faults.
+test-all: export MINIGPT_BROWSER := all
+test-all: export MINIGPT_FAULTS := all
+test-all: test
 
 test-notebooks: $(VENV)/.ready-test
 	@$(PYTEST) $(NBVAL) notebooks

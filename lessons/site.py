@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lessons.course import ROOT, read_course
+from lessons.course import ROOT, Source, read_course
 from lessons.sweeps import write_json
 from minigpt.files import write_text
 
@@ -59,9 +59,24 @@ CONFIG: dict[str, Any] = {
             }
         },
     ],
+    "extra_css": ["contrast.css"],
     "markdown_extensions": ["tables", "toc", "md_in_html", "pymdownx.superfences"],
     "validation": {"links": {"not_found": "warn", "anchors": "warn"}},
 }
+
+
+CONTRAST = """\
+/* Text that is too pale in the themes of MkDocs and of notebooks: 4.5 to 1 and more. */
+.jp-Notebook .jp-InputPrompt, .jp-Notebook .jp-OutputPrompt {
+  color: #616161 !important;
+  opacity: 1 !important;
+}
+.jupyter-wrapper .highlight-ipynb .ow { color: #8800d5 !important; }
+.jupyter-wrapper .highlight-ipynb :is(.mi, .mf) { color: #006e00 !important; }
+.jupyter-wrapper .highlight-ipynb .c1 { color: #2f6868 !important; }
+.md-typeset .highlight :is(.c1, .nv) { color: #5f5f5f; }
+.md-footer-meta .md-copyright { color: #b5b5b5; }
+"""
 
 
 def sources() -> dict[str, str]:
@@ -80,7 +95,8 @@ def sources() -> dict[str, str]:
 def page(text: str, path: str, places: dict[str, str]) -> str:
     """A Markdown file of the clone as a page: links lead to pages, other files are named only.
 
-    Comments and diagrams that a script from elsewhere would have to draw are left out.
+    Comments and diagrams that a script from elsewhere would have to draw are left out; code stays
+    as it is. Raises ValueError for a link to what the clone does not hold.
     """
     text = re.sub(r"^<!--.*?-->\n|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^```mermaid\n.*?^```\n", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -89,16 +105,20 @@ def page(text: str, path: str, places: dict[str, str]) -> str:
 
     def link(match: re.Match[str]) -> str:
         mark, label, target = match.groups()
-        if re.match(r"[a-z]+:|#", target):
+        if target is None or re.match(r"[a-z]+:|#", target):
             return match[0]
         file, _, anchor = target.partition("#")
         wanted = posixpath.normpath(posixpath.join(posixpath.dirname(path), file))
         if wanted not in places:
+            if wanted.startswith("../") or not (ROOT / wanted).exists():
+                raise ValueError(f"{path}: the link to {target} leads nowhere -> mend the link")
             return f"{label} (`{wanted}`)" if not mark else label
         relative = posixpath.relpath(places[wanted], here)
         return f"{mark}[{label}]({relative}{'#' + anchor if anchor else ''})"
 
-    return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", link, text)
+    code = r"^```.*?^```|`[^`\n]+`"
+    links = rf"{code}|(!?)\[([^\]]*)\]\(([^)\s]+)\)"
+    return re.sub(links, link, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def write_sources(folder: Path) -> Path:
@@ -116,9 +136,10 @@ def write_sources(folder: Path) -> Path:
     menu.append(
         {
             "Lessons": [
-                {_title(name): place}
-                for name, place in places.items()
-                if name.startswith("notebooks/")
+                {_title(source): places[f"notebooks/{source.notebook.name}"]}
+                for lesson in read_course()
+                for source in lesson.sources
+                if source.notebook.is_file()
             ]
         }
     )
@@ -127,16 +148,18 @@ def write_sources(folder: Path) -> Path:
         for path, (place, title) in PAGES.items()
         if path in places and place != "index.md"
     ]
+    write_text(folder / "pages" / "contrast.css", CONTRAST)
     config = folder / "mkdocs.yml"  # JSON is YAML
     write_json(config, CONFIG | {"docs_dir": "pages", "nav": menu})
     return config
 
 
-def _title(notebook: str) -> str:
-    """ "06b Pretraining, deeper" of notebooks/06b_pretraining_deeper.ipynb."""
-    number, _, rest = Path(notebook).stem.partition("_")
-    words = rest.removesuffix("_deeper").replace("_", " ").capitalize()
-    return f"{number} {words}{', deeper' if rest.endswith('_deeper') else ''}"
+def _title(source: Source) -> str:
+    """ "05 Building GPT" in the course's own words, "06b Pretraining, deeper" for a second one."""
+    lesson = source.lesson
+    if source.core:
+        return f"{lesson.no} {lesson.title}"
+    return f"{lesson.no}b {lesson.title}, deeper"
 
 
 def build(out: Path) -> None:

@@ -2,7 +2,7 @@
 
 A deck is one HTML file with reveal.js inside: it opens without a network. Headings `##` begin a
 column of slides; what does not fit on 1280 x 720 pixels goes on below. Key S opens the notes, which
-come from the guide.
+come from the guide; the deck of a second notebook has only those that its own cells hold.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ HERE = Path(__file__).parent
 REVEAL = HERE / "vendor" / "reveal"
 ROOM = 580  # pixels below a slide's heading
 WIDTH = 1200
+LEAST_SCALE = 0.8  # of a picture; one that would be smaller gets a slide to itself
+ALONE = (1264, 660)  # pixels of such a slide, below its heading in one small line
 CODE_LINES = 15
 TEXT_LINES = 18  # of a printed output
 
@@ -48,6 +50,7 @@ class Block:
     html: str
     height: int
     fragment: bool = False
+    alone: bool = False  # a picture that needs a slide to itself
 
 
 @dataclass
@@ -62,6 +65,16 @@ class Slide:
     @property
     def height(self) -> int:
         return sum(block.height for block in self.blocks)
+
+    @property
+    def room(self) -> int:
+        """Pixels below the heading."""
+        return ALONE[1] if self.alone else ROOM
+
+    @property
+    def alone(self) -> bool:
+        """It holds one picture that needs all of it, under a smaller heading."""
+        return any(block.alone for block in self.blocks)
 
 
 # --- blocks -------------------------------------------------------------------------------------
@@ -177,9 +190,11 @@ def output_blocks(output: NotebookNode) -> Iterator[Block]:
         png = "".join(data["image/png"].split())
         wide, high = struct.unpack(">II", base64.b64decode(png[:64])[16:24])
         scale = min(1.0, WIDTH / wide, (ROOM - 20) / high)
+        if alone := scale < LEAST_SCALE:
+            scale = min(ALONE[0] / wide, ALONE[1] / high, 1.0)
         size = f'width="{round(wide * scale)}" height="{round(high * scale)}"'
         image = f'<img alt="{alt}" {size} src="data:image/png;base64,{png}">'
-        yield Block(image, round(high * scale) + 16)
+        yield Block(image, round(high * scale) + (0 if alone else 16), alone=alone)
     elif "text/html" in data:
         text = re.sub(r"<[^>]+>", " ", data["text/html"])
         rows = data["text/html"].count("<tr") + data["text/html"].count("<p")
@@ -254,7 +269,9 @@ def _add(found: list[Slide], blocks: Sequence[Block], *, fragment: bool) -> None
     """Put blocks on the last slide, and on further ones when it is full."""
     for block in blocks:
         block.fragment = fragment
-        if found[-1].blocks and found[-1].height + block.height > ROOM:
+        last = found[-1]
+        full = block.alone or last.alone or last.height + block.height > ROOM
+        if last.blocks and full:
             found.append(Slide(found[-1].heading, first=False))
         found[-1].blocks.append(block)
 
@@ -301,6 +318,13 @@ def notes(heading: str, guide: str) -> list[str]:
     return []
 
 
+# Of a slide that holds one large picture.
+PICTURE = """\
+.reveal .slides > section > section.alone { padding: 8px 8px 0; }
+.reveal .alone h1, .reveal .alone h2 { font-size: 26px; line-height: 32px; margin: 0 32px 8px; }
+.reveal .alone img { margin-bottom: 0; }"""
+
+
 # --- the deck -----------------------------------------------------------------------------------
 
 
@@ -325,7 +349,7 @@ def deck(title: str, found: Sequence[Slide]) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{styles}\n{colors}\n</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{styles}\n{PICTURE}\n{colors}\n</style>\n</head>\n"
         f'<body>\n<div class="reveal"><div class="slides">\n{body}\n</div></div>\n{scripts}\n'
         f"<script>{asset(HERE / 'deck.js')}</script>\n</body>\n</html>\n"
     )
@@ -339,10 +363,17 @@ def _section(slide: Slide) -> str:
     heading = MARKDOWN.renderInline(slide.heading)
     aside = f'<aside class="notes">{"".join(slide.notes)}</aside>' if slide.notes else ""
     title = "h1" if slide.first else "h2"
+    kind = ' class="alone"' if slide.alone else ""
     return (
-        f"<section>\n<{title}>{heading}</{title}>\n"
+        f"<section{kind}>\n<{title}>{heading}</{title}>\n"
         f'<div class="room">{inner}</div>{aside}\n</section>\n'
     )
+
+
+def guide(source: Source) -> str:
+    """The text of a lesson's guide, which is about its core notebook: none for the second one."""
+    path = source.lesson.folder / "guide.md"
+    return path.read_text(encoding="utf-8") if source.core and path.is_file() else ""
 
 
 def write(source: Source, folder: Path) -> Path:
@@ -350,8 +381,7 @@ def write(source: Source, folder: Path) -> Path:
     if wrong := [text for text in problems(source.lesson) if source.notebook.name in text]:
         raise ValueError(wrong[0])
     notebook: Any = nbformat.read(source.notebook, as_version=4)
-    guide = source.lesson.folder / "guide.md"
-    found = slides(notebook, guide.read_text(encoding="utf-8") if guide.is_file() else "")
+    found = slides(notebook, guide(source))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{source.notebook.stem}.html"
     write_text(path, deck(found[0].heading, found))

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lessons.present import SETTINGS
 from lessons.sweeps import write_json
@@ -101,7 +102,7 @@ def browser() -> Iterator[Any]:
 
 def open_notebook(page: Any, address: str, name: str) -> None:
     """Show a notebook, all its cells drawn, with a kernel that is ready."""
-    page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
+    page.goto(f"{address}/lab/tree/{quote(name)}?token={TOKEN}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("window.jupyterapp !== undefined", timeout=60_000)
     page.wait_for_function(
@@ -118,31 +119,74 @@ def open_notebook(page: Any, address: str, name: str) -> None:
     )
 
 
+# Outputs of the notebook in front that are errors; the page does not tell them from warnings.
+ERRORS = """[...window.jupyterapp.shell.currentWidget.content.model.cells]
+    .filter((cell) => cell.type === 'code').flatMap((cell) => cell.outputs.toJSON())
+    .filter((output) => output.output_type === 'error')"""
+PROMPTS = (
+    "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(one => one.textContent)"
+)
+
+
 def run_all(page: Any, seconds: float) -> None:
-    """Run all cells, and wait until the last one has run."""
+    """Run all cells, and wait until the last one has run or one has stopped with an error.
+
+    What is stored of an earlier run is cleared first: its numbers would look like the end.
+    """
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.wait_for_function(
+        f"""() => {PROMPTS}.every((text) => !/\\d/.test(text))
+            && document.querySelectorAll('.jp-OutputArea-output').length === 0""",
+        timeout=20_000,
+    )
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(
-        """() => {
-            const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-            const texts = prompts.map((one) => one.textContent);
-            return texts.length > 0 && texts.every((text) => /\\[\\d+\\]/.test(text));
-        }""",
+        f"""() => {{
+            const texts = {PROMPTS};
+            return texts.length > 0 && texts.every((text) => /\\[\\d+\\]/.test(text))
+                || {ERRORS}.length > 0;
+        }}""",
         timeout=1000 * seconds,
     )
 
 
 def errors(page: Any) -> list[str]:
-    """What cells printed as errors."""
-    kind = "application/vnd.jupyter.error"
-    found = page.query_selector_all(f'.jp-OutputArea-output[data-mime-type="{kind}"]')
-    return [one.inner_text() for one in found]
+    """The errors that cells ended with."""
+    said = "(one) => `${one.ename}: ${one.evalue}`"
+    return [str(one) for one in page.evaluate(f"{ERRORS}.map({said})")]
+
+
+PICTURES = ".jp-OutputArea img"
 
 
 def pictures_without_text(page: Any) -> int:
     """How many pictures of outputs have no alt text."""
-    return int(
-        page.evaluate(
-            """() => [...document.querySelectorAll('.jp-OutputArea img')]
-                .filter((image) => !(image.alt || '').trim()).length"""
-        )
+    return sum(not alt.strip() for alt, _ in pictures(page, PICTURES))
+
+
+def pictures(page: Any, which: str = "img") -> list[tuple[str, bool]]:
+    """Alt text of each picture, and whether something is drawn: it was read, and has a size."""
+    found = page.evaluate(
+        """async (which) => {
+            const all = [...document.querySelectorAll(which)];
+            for (const image of all) image.loading = 'eager';
+            await Promise.allSettled(all.map((image) => image.decode()));
+            return all.map((image) => [image.alt || '',
+                image.naturalWidth > 0 && image.getBoundingClientRect().width > 0]);
+        }""",
+        which,
     )
+    return [(alt, drawn) for alt, drawn in found]
+
+
+def inaccessible(page: Any, context: str, rules: Sequence[str]) -> list[tuple[str, str, str]]:
+    """What axe finds within `context`: rule, element, what is wrong."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"runOnly": {"type": "rule", "values": [*rules]}}
+    found = Axe().run(page, context=context, options=options)
+    return [
+        (one["id"], node["html"][:200], node["failureSummary"][:200])
+        for one in found.response["violations"]
+        for node in one["nodes"]
+    ]

@@ -5,16 +5,21 @@ MINIGPT_BROWSER=all runs every notebook to its end, too (minutes each).
 
 from __future__ import annotations
 
+import ast
+import csv
 import os
+import re
 import shutil
 
 import labs
+import matplotlib as mpl
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 
-from lessons import present, site, slides
-from lessons.course import ROOT, read_course
+from lessons import figures, grade, present, site, slides
+from lessons.course import ROOT, choose, read_course
+from lessons.figures import SHORTEST_ALT
 from lessons.source import METADATA
 
 pytest.importorskip("playwright", reason="needs the extra browser: pip install -e .[browser]")
@@ -24,8 +29,19 @@ pytestmark = [
 ]
 
 SOURCES = [source for lesson in read_course() if lesson.exists for source in lesson.sources]
+CORE = choose(["06"])[0].sources[0]
 ALL = os.environ.get("MINIGPT_BROWSER") == "all"
 HOSTILE = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>'
+
+SMALLEST = 16  # pixels of text on a slide of 1280 x 720
+with mpl.rc_context():
+    figures.style()
+    TICKS = mpl.rcParams["xtick.labelsize"] * mpl.rcParams["savefig.dpi"] / 72  # pixels, unscaled
+
+# What axe looks for.
+RULES = (
+    "label", "image-alt", "color-contrast", "aria-input-field-name", "select-name", "button-name",
+)  # fmt: skip
 
 # Every widget of the lessons, on the shipped models, each in a cell of its own.
 WIDGETS = {
@@ -138,23 +154,6 @@ def page(chromium):
 # --- notebooks ----------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.notebook.stem)
-def test_a_notebook_opens_with_its_pictures_described(lab, page, source):
-    """As stored, and not trusted: what it shows needs neither a kernel nor a script."""
-    labs.open_notebook(page, lab, source.notebook.name)
-    stored = nbformat.read(source.notebook, as_version=4)
-    assert page.locator(".jp-Cell").count() == len(stored.cells)
-    assert labs.errors(page) == []
-    assert labs.pictures_without_text(page) == 0
-    pictures = sum(
-        any(kind == "image/png" for kind in output.get("data", {}))
-        for cell in stored.cells
-        for output in cell.get("outputs", [])
-    )
-    assert page.locator(".jp-OutputArea img").count() == pictures
-
-
 SHOWN = """() => {
     const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
     const code = [...Array(cells.length).keys()].map((at) => cells.get(at))
@@ -163,30 +162,54 @@ SHOWN = """() => {
     return {
         trusted: code.map((cell) => cell.trusted),
         shown: outputs.map((output) => output.innerText),
-        pictures: document.querySelectorAll('.jp-OutputArea img').length,
         harmed: window.harmed === undefined ? 0 : window.harmed,
     };
 }"""
 
 
+def _is_widget(output):
+    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
+def _copy(notebook, path):
+    """A copy that Jupyter does not know: it signs contents, whatever the file is called."""
+    altered = notebook.copy()
+    altered.metadata = notebook.metadata | {"copy": path.stem}
+    nbformat.write(altered, path)
+
+
 @pytest.mark.timeout(300)
-def test_a_trusted_and_an_untrusted_notebook_show_the_same(lab, lab_folder, page):
-    """Ours hold text and pictures alone, which Jupyter shows without a signature; a hostile output
-    that somebody put into a file is not trusted, and does nothing."""
-    name = SOURCES[0].notebook.name
-    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.notebook.stem)
+def test_a_notebook_shows_the_same_whether_trusted_or_not(lab, lab_folder, page, source):
+    """As stored: what it shows needs neither a kernel nor a script nor a signature."""
+    notebook = nbformat.read(source.notebook, as_version=4)
     for title in ("strange", "signed"):
-        nbformat.write(notebook, lab_folder / f"{title}.ipynb")
+        _copy(notebook, lab_folder / f"{title}.ipynb")
     signer = NotebookNotary(data_dir=str(lab_folder.parent / "jupyter" / "data"))
     signer.sign(nbformat.read(lab_folder / "signed.ipynb", as_version=4))
-    labs.open_notebook(page, lab, "strange.ipynb")
-    strange = page.evaluate(SHOWN)
-    labs.open_notebook(page, lab, "signed.ipynb")
-    signed = page.evaluate(SHOWN)
-    assert all(strange["trusted"])
-    assert strange == signed
-    assert len(signed["shown"]) > 10
+    stored = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    n_pictures = sum("image/png" in output.get("data", {}) for output in stored)
+    seen = {}
+    for title in ("strange", "signed"):
+        labs.open_notebook(page, lab, f"{title}.ipynb")
+        seen[title] = page.evaluate(SHOWN)
+        trusted = seen[title].pop("trusted")
+        assert set(trusted) == {title == "signed"}
+        seen[title]["pictures"] = labs.pictures(page, labs.PICTURES)
+        assert page.locator(".jp-Cell").count() == len(notebook.cells)
+        assert labs.errors(page) == []
+        assert len(seen[title]["pictures"]) == n_pictures
+        assert all(len(alt) >= SHORTEST_ALT and drawn for alt, drawn in seen[title]["pictures"])
+        # A widget needs a kernel: its text is shown, or, with a signature, that it is missing.
+        shown = zip(stored, seen[title]["shown"], strict=True)
+        seen[title]["shown"] = [text for output, text in shown if not _is_widget(output)]
+    assert seen["strange"] == seen["signed"]
+    assert len(seen["signed"]["shown"]) > 10
 
+
+@pytest.mark.timeout(300)
+def test_a_hostile_output_does_nothing(lab, lab_folder, page):
+    """Somebody put it into a file: it is not trusted."""
     hostile = nbformat.v4.new_output("display_data", {"text/html": HOSTILE, "text/plain": "calm"})
     cell = nbformat.v4.new_code_cell("1", outputs=[hostile], execution_count=1)
     altered = nbformat.v4.new_notebook(cells=[cell], metadata=METADATA)
@@ -196,6 +219,46 @@ def test_a_trusted_and_an_untrusted_notebook_show_the_same(lab, lab_folder, page
     found = page.evaluate(SHOWN)
     assert found["trusted"] == [False]
     assert found["harmed"] == 0
+
+
+@pytest.mark.timeout(300)
+def test_a_hostile_file_name_does_nothing(lab, lab_folder, page, tmp_path):
+    """In JupyterLab it is text, in the table of grades one cell."""
+    name = '<img src=x onerror="window.harmed=1">, =1.ipynb'
+    cell = nbformat.v4.new_code_cell("x = 1")
+    path = lab_folder / name
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=METADATA), path)
+    labs.open_notebook(page, lab, name)
+    tab = page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel, .jp-DirListing-itemText")
+    page.wait_for_timeout(500)
+    assert name in [text.strip() for text in tab.all_inner_texts()]
+    assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("window.harmed") is None
+
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    shutil.copy(path, folder)
+    grade.main([str(folder), "--out", str(tmp_path / "grades.csv")])
+    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [name]
+
+
+@pytest.mark.timeout(300)
+def test_an_error_is_found_and_a_stored_number_is_no_end(lab, lab_folder, page):
+    """What the next test rests on: cells that look as if they had run, one of them wrong."""
+    cells = [
+        nbformat.v4.new_code_cell(code, execution_count=number)
+        for number, code in enumerate(("import time\ntime.sleep(3)", "1 / 0", "2"), start=1)
+    ]
+    cells[2].outputs = [nbformat.v4.new_output("stream", text="as stored")]
+    made = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+    nbformat.write(made, lab_folder / "wrong.ipynb")
+    labs.open_notebook(page, lab, "wrong.ipynb")
+    assert labs.errors(page) == []
+    labs.run_all(page, 60)
+    (error,) = labs.errors(page)
+    assert error == "ZeroDivisionError: division by zero"
+    assert page.locator(".jp-OutputArea-output", has_text="as stored").count() == 0
 
 
 @pytest.mark.skipif(not ALL, reason="set MINIGPT_BROWSER=all: minutes a notebook")
@@ -342,55 +405,103 @@ def test_what_a_model_wrote_is_shown_as_text(widgets):
 
 @pytest.mark.timeout(400)
 def test_widgets_have_labels_and_contrast(widgets):
-    from axe_playwright_python.sync_playwright import Axe
+    assert labs.inaccessible(widgets, ".jp-OutputArea-output", RULES) == []
 
-    rules = ["label", "image-alt", "color-contrast", "aria-input-field-name", "select-name"]
-    found = Axe().run(
-        widgets,
-        context=".jp-OutputArea-output",
-        options={"runOnly": {"type": "rule", "values": rules}},
-    )
-    problems = [
-        (one["id"], node["html"][:200], node["failureSummary"][:200])
-        for one in found.response["violations"]
-        for node in one["nodes"]
-    ]
-    assert problems == []
+
+@pytest.mark.timeout(300)
+def test_a_notebooks_outputs_are_accessible(lab, page):
+    labs.open_notebook(page, lab, CORE.notebook.name)
+    assert labs.inaccessible(page, ".jp-OutputArea-output", RULES) == []
+
+
+def test_every_widget_is_tested():
+    """Functions of the lessons that return a box of ipywidgets, by what they say or return."""
+    found = []
+    for path in sorted((ROOT / "lessons").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                ends = [one.value for one in ast.walk(node) if isinstance(one, ast.Return)]
+                said = ast.unparse(node.returns) if node.returns else ""
+                returned = " ".join(ast.unparse(end) for end in ends if end)
+                if re.search(r"\b(VBox|HBox|Box|Tab|Accordion)\b", f"{said} {returned}"):
+                    found.append(f"{path.relative_to(ROOT).with_suffix('').as_posix()}.{node.name}")
+    assert len(found) >= 13
+    cells = [_dedented(code) for code in WIDGETS.values()]
+    missing = [
+        name for name in found
+        if not any(
+            re.search(rf"\b{name.split('.')[1]}\(", cell)
+            and name.split(".")[0].rsplit("/", 1)[1] in cell
+            for cell in cells
+        )
+    ]  # fmt: skip
+    assert missing == [], "add them to WIDGETS"
 
 
 # --- slides and presenting ----------------------------------------------------------------------
 
 
+# Of each slide: what stands outside it, its smallest text in pixels, how its pictures are scaled.
+MEASURED = """() => {
+    const found = [];
+    while (true) {
+        const slide = Reveal.getCurrentSlide();
+        const room = slide.querySelector('.room');
+        const zoom = Number(room.style.zoom || 1);
+        const shown = [...slide.querySelectorAll('h1, h2, .room *')]
+            .filter((one) => one.getBoundingClientRect().width > 0);
+        const texts = shown.filter((one) => [...one.childNodes]
+            .some((node) => node.nodeType === 3 && node.textContent.trim()));
+        found.push({
+            heading: slide.querySelector('h1, h2').textContent,
+            outside: shown.filter((one) => {
+                const box = one.getBoundingClientRect();
+                return box.bottom > 721 || box.right > 1281 || box.left < -1 || box.top < -1;
+            }).map((one) => one.tagName),
+            smallest: Math.min(...texts.map((one) =>
+                parseFloat(getComputedStyle(one).fontSize) * (room.contains(one) ? zoom : 1))),
+            pictures: [...room.querySelectorAll('img')]
+                .map((one) => one.getBoundingClientRect().width / one.naturalWidth),
+        });
+        if (Reveal.isLastSlide()) return found;
+        Reveal.next();
+    }
+}"""
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.notebook.stem)
-def test_no_slide_overflows(page, tmp_path, source):
+def test_every_slide_holds_what_is_on_it_and_can_be_read(page, tmp_path, source):
+    """At 1280 x 720 pixels no text, and no label in a picture, is smaller than 16."""
     page.set_viewport_size({"width": 1280, "height": 720})
     outside: list[str] = []
     page.on("request", lambda one: outside.append(one.url) if "://" in one.url else None)
     path = slides.write(source, tmp_path)
     page.goto(path.as_uri())
     page.wait_for_function("window.Reveal && Reveal.isReady()")
-    total = page.evaluate("Reveal.getTotalSlides()")
-    assert total > 10
-    full = page.evaluate(
-        """() => {
-            const full = [];
-            while (true) {
-                const slide = Reveal.getCurrentSlide();
-                const room = slide.querySelector('.room');
-                const over = [...room.querySelectorAll('*')].some((one) => {
-                    const box = one.getBoundingClientRect();
-                    return box.width > 0 && (box.bottom > 721 || box.right > 1281);
-                });
-                const small = room.style.zoom && Number(room.style.zoom) < 0.8;
-                if (over || small) full.push(slide.querySelector('h1, h2').textContent);
-                if (Reveal.isLastSlide()) return full;
-                Reveal.next();
-            }
-        }"""
-    )
-    assert full == []
+    assert page.evaluate("Reveal.getTotalSlides()") > 10
+    found = page.evaluate(MEASURED)
+    assert len(found) > 10
+    assert [slide for slide in found if slide["outside"]] == []
+    assert [slide for slide in found if slide["smallest"] < SMALLEST] == []
+    pictures = [scale for slide in found for scale in slide["pictures"]]
+    assert len(pictures) > 1
+    assert [slide for slide in found if min(slide["pictures"], default=1) * TICKS < SMALLEST] == []
     assert [url for url in outside if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.mark.timeout(400)
+def test_a_decks_slides_are_accessible(page, tmp_path):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(slides.write(CORE, tmp_path).as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    problems = []
+    for number in range(page.evaluate("Reveal.getTotalSlides()")):
+        if number:
+            page.evaluate("Reveal.next()")
+        problems += labs.inaccessible(page, "body", RULES)
+    assert page.evaluate("Reveal.isLastSlide()")
+    assert problems == []
 
 
 @pytest.mark.timeout(300)
@@ -412,21 +523,46 @@ def test_presenting_folds_exercises_and_enlarges_type(chromium, tmp_path):
 # --- the site -----------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(400)
-def test_the_site_on_a_phone_and_on_a_projector(chromium, tmp_path):
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The site's folder."""
     pytest.importorskip("mkdocs")
-    site.build(tmp_path / "site")
+    folder = tmp_path_factory.mktemp("made") / "site"
+    site.build(folder)
+    return folder
+
+
+@pytest.mark.timeout(400)
+def test_the_site_on_a_phone_and_on_a_projector(chromium, pages):
+    pictures = 0
     for width, height in ((390, 800), (1280, 720)):
         page = chromium.new_page(viewport={"width": width, "height": height})
         for name in ("index", *(f"lessons/{source.notebook.stem}" for source in SOURCES)):
-            page.goto((tmp_path / "site" / f"{name}.html").as_uri())
+            page.goto((pages / f"{name}.html").as_uri())
             page.wait_for_load_state()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            found = labs.pictures(page)
+            assert found, name
+            assert [alt for alt, drawn in found if not drawn] == [], name
+            pictures += len(found)
         page.close()
-    page = chromium.new_page(viewport={"width": 1280, "height": 720})
-    page.goto((tmp_path / "site" / "index.html").as_uri())
+    assert pictures > 2 * len(SOURCES)
+
+
+@pytest.mark.timeout(400)
+def test_the_search_of_the_site_finds(page, pages):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto((pages / "index.html").as_uri())
     page.keyboard.press("/")
     page.keyboard.type("decontamination")
     page.wait_for_selector(".md-search-result__link", timeout=20_000)
     assert "Pretraining" in page.locator(".md-search-result__list").inner_text()
-    page.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["index", f"lessons/{CORE.notebook.stem}"])
+def test_the_sites_pages_are_accessible(page, pages, name):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto((pages / f"{name}.html").as_uri())
+    page.wait_for_load_state()
+    assert labs.inaccessible(page, "body", RULES) == []

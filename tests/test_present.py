@@ -9,9 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from lessons import present
-from lessons.course import choose
+from lessons.course import ROOT, choose
 from lessons.source import EXERCISE_TAG, tags
 
 
@@ -55,3 +56,18 @@ def test_a_notebook_that_is_not_built(tmp_path):
     missing = dataclasses.replace(source, notebook=tmp_path / "no.ipynb")
     with pytest.raises(ValueError, match="lessons build 06"):
         present.folded(missing)
+
+
+def test_what_takes_long_runs_every_week():
+    """In a workflow that has a browser, which sets what the long tests ask for."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/weekly.yml").read_text("utf-8"))
+    assert workflow[True]["schedule"]  # YAML 1.1 reads a bare `on` as true
+    runs = [step["run"] for step in workflow["jobs"]["test-all"]["steps"] if "run" in step]
+    assert "chromium" in runs[0]
+    assert runs[1].startswith("make test-all ")
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for name in ("BROWSER", "FAULTS"):
+        assert f"test-all: export MINIGPT_{name} := all\n" in makefile
+        asked = (ROOT / "tests" / f"test_{name.lower()}.py").read_text("utf-8")
+        assert f'os.environ.get("MINIGPT_{name}") == "all"' in asked
+    assert "make test-all " in (ROOT / "CONTRIBUTING.md").read_text("utf-8")

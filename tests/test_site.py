@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from lessons import site
-from lessons.course import read_course
+from lessons.course import ROOT, read_course
 
 pytest.importorskip("mkdocs", reason="needs the extra site: pip install -e .[site]")
 
@@ -108,16 +109,57 @@ def test_the_search_knows_the_lessons(built):
 def test_links_of_the_readme_become_links_of_the_site():
     places = {"README.md": "index.md", "docs/a.md": "a.md", "notebooks/x.ipynb": "lessons/x.ipynb"}
     text = (
-        "[one](notebooks/x.ipynb) [two](docs/a.md#part) [three](lessons/l06/lesson.md)\n"
-        "[four](https://example.org) [five](#here) <!-- mark -->\n"
+        "[one](notebooks/x.ipynb) [two](docs/a.md#part) [three](lessons/course.toml)\n"
+        "[four](https://example.org) [five](#here) <!-- mark -->`[a](b)`\n"
         "```mermaid\ngraph TD\n```\n"
     )
     assert site.page(text, "README.md", places).split("\n")[:2] == [
-        "[one](lessons/x.ipynb) [two](a.md#part) three (`lessons/l06/lesson.md`)",
-        "[four](https://example.org) [five](#here) ",
+        "[one](lessons/x.ipynb) [two](a.md#part) three (`lessons/course.toml`)",
+        "[four](https://example.org) [five](#here) `[a](b)`",
     ]
     assert "mermaid" not in site.page(text, "README.md", places)
     assert site.page("[up](../README.md)", "docs/a.md", places) == "[up](index.md)"
+
+
+@pytest.mark.parametrize("link", ["[a](lessons/no.md#b)", "![a](docs/no.png)", "[a](../a.md)"])
+def test_a_link_that_leads_nowhere_is_refused(link):
+    with pytest.raises(ValueError, match=r"^README.md: the link to [./a-z]+.* leads nowhere"):
+        site.page(link, "README.md", {"README.md": "index.md"})
+
+
+def test_the_menu_has_the_courses_titles(built):
+    menu = html.unescape((built / "index.html").read_text(encoding="utf-8"))
+    names = {" ".join(re.sub("<[^>]+>", " ", one).split()) for one in re.split("</?a\\b", menu)}
+    names = {name.split(">")[-1].strip() for name in names}
+    for lesson in read_course():
+        for source in lesson.sources:
+            title = f"{lesson.no} {lesson.title}"
+            if not source.core:
+                title = f"{lesson.no}b {lesson.title}, deeper"
+            assert title in names
+
+
+def cells_of(table):
+    """Rows of a table of a page, each a list of texts."""
+    rows = re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)
+    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, flags=re.DOTALL) for row in rows]
+    return [[html.unescape(re.sub("<[^>]+>", "", cell)) for cell in row] for row in cells]
+
+
+def test_the_ledger_stands_on_the_site(built):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = readme.split("<!-- ledger:begin -->")[1].split("<!-- ledger:end -->")[0]
+    lines = [line for line in written.splitlines() if line.startswith("|")]
+    rows = [[cell.strip().replace("**", "") for cell in line.split("|")[1:-1]] for line in lines]
+    del rows[1]
+    page = (built / "index.html").read_text(encoding="utf-8")
+    page = page[page.index('id="the-ledger"') :]
+    assert len(rows) > 5
+    assert cells_of(page.split("</table>")[0]) == rows
+    waiting = re.findall(r"^- (.+)$", written, flags=re.MULTILINE)
+    folded = page.split("<details")[1].split("</details>")[0]
+    shown = re.findall(r"<li>(.*?)</li>", folded, flags=re.DOTALL)
+    assert [html.unescape(one).strip() for one in shown] == waiting
 
 
 def test_without_mkdocs(monkeypatch, tmp_path):

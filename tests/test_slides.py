@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import struct
 
+import matplotlib as mpl
 import nbformat
 import pytest
 
-from lessons import slides
+from lessons import figures, slides
 from lessons.course import choose, read_course
 from lessons.slides import Block, Slide
 
@@ -146,17 +149,68 @@ def test_notes_come_from_the_guide():
     assert "None." in wrong
 
 
-def test_pictures_keep_their_alt_text_and_their_shape():
-    built = next(lesson for lesson in read_course() if lesson.notebook.is_file())
-    notebook = nbformat.read(built.notebook, as_version=4)
-    found = slides.slides(notebook, (built.folder / "guide.md").read_text())
-    images = re.findall(r"<img [^>]*?src=", html_of(found))
-    assert images
-    for image in images:
-        assert len(re.search(r'alt="([^"]*)"', image)[1]) >= 20
-        wide, high = (int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height"))
-        assert 300 < wide <= slides.WIDTH
-        assert high <= slides.ROOM
+def picture(wide, high):
+    """An output with the head of a picture of that size."""
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", wide, high) + bytes(40)
+    data = {"image/png": base64.b64encode(head).decode(), "text/plain": "What it shows."}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def test_a_large_picture_has_a_slide_to_itself():
+    found = made(
+        markdown("## Small\n\nText."), code("a", picture(900, 400)), markdown("After it."),
+        markdown("## Large\n\nText."), code("b", picture(1600, 800)), markdown("After it."),
+        markdown("## Larger"), code("c", picture(1600, 1600)),
+    )  # fmt: skip
+    kinds = [(slide.heading, slide.alone, len(slide.blocks)) for slide in found[1:]]
+    assert kinds == [
+        ("Small", False, 4), ("Large", False, 2), ("Large", True, 1), ("Large", False, 1),
+        ("Larger", False, 1), ("Larger", True, 1),
+    ]  # fmt: skip
+    assert 'width="900" height="400"' in html_of(found)
+    assert 'width="1264" height="632"' in html_of(found)
+    assert 'width="660" height="660"' in html_of(found)
+    assert slides.deck("t", found).count('<section class="alone">') == 2
+
+
+SOURCES = [source for lesson in read_course() for source in lesson.sources]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.notebook.stem)
+def test_labels_of_pictures_are_large_enough(source):
+    """16 pixels or more on a slide of 1280 x 720; how they are drawn is in the picture's file."""
+    with mpl.rc_context():
+        figures.style()
+        points = min(mpl.rcParams[f"{axis}tick.labelsize"] for axis in "xy")
+    number = 0
+    notebook = nbformat.read(source.notebook, as_version=4)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" not in output.get("data", {}):
+            continue
+        number += 1
+        png = base64.b64decode(output.data["image/png"])
+        drawn = struct.unpack(">I", png[16:20])[0]
+        at = png.index(b"pHYs") + 4
+        dpi = struct.unpack(">I", png[at : at + 4])[0] * 0.0254
+        (block,) = slides.output_blocks(output)
+        shown = re.search(r'alt="([^"]*)" width="(\d+)" height="(\d+)"', block.html)
+        alt, wide, high = shown[1], int(shown[2]), int(shown[3])
+        assert points * dpi / 72 * wide / drawn >= 16, alt
+        assert wide <= (1280 if block.alone else 1200), alt
+        assert high <= (720 - 48 if block.alone else 720 - 92), alt
+        assert len(alt) >= figures.SHORTEST_ALT
+    assert number > 1
+
+
+def test_the_guide_speaks_of_the_core_notebook(tmp_path):
+    core, second = choose(["06"])[0].sources
+    assert slides.guide(core).startswith("# Guide")
+    assert slides.guide(second) == ""
+    assert '<aside class="notes">' in slides.write(core, tmp_path).read_text(encoding="utf-8")
+    notebook = nbformat.read(second.notebook, as_version=4)
+    own = [cell for cell in notebook.cells if cell.metadata.slideshow.slide_type == "notes"]
+    page = slides.write(second, tmp_path).read_text(encoding="utf-8")
+    assert page.count('<aside class="notes">') == len(own)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +223,14 @@ def test_every_lessons_deck(lesson, tmp_path):
         assert "BEGIN SOLUTION" not in page
         assert not re.search(r'(?:src|<link[^>]*href)="?https?:', page), "something is fetched"
         notebook = nbformat.read(source.notebook, as_version=4)
-        guide = (lesson.folder / "guide.md").read_text(encoding="utf-8")
-        found = slides.slides(notebook, guide)
-        full = [slide.heading for slide in found if slide.height > slides.ROOM]
+        found = slides.slides(notebook, slides.guide(source))
+        full = [slide.heading for slide in found if slide.height > slide.room]
         assert not full, "blocks higher than a slide: split their cells"
         for piece in re.findall(r'<pre class="code">(.*?)</pre>', page, flags=re.DOTALL):
             assert piece.count("\n") < slides.CODE_LINES
-        assert all(slide.notes for slide in found if re.match(r"Exercise \d", slide.heading))
+        tasks = [slide for slide in found if slide.heading.startswith("Exercise")]
+        assert tasks
+        assert {bool(slide.notes) for slide in tasks} == {source.core}
 
 
 def test_a_notebook_out_of_step_is_refused(tmp_path, monkeypatch):
