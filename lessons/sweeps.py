@@ -86,14 +86,20 @@ def parts_named(
 
 
 def part_file(
-    folder: Path, lesson_no: str, name: str, models: Sequence[str] = (), root: Path = ROOT
+    folder: Path,
+    lesson_no: str,
+    name: str,
+    models: Sequence[str] = (),
+    root: Path = ROOT,
+    *,
+    settings: str = "",
 ) -> Path:
     """Where a sweep keeps one finished run: its name holds a digest of what it stands under.
 
-    That is the lesson's rules and the weights of the course's models that were asked, so that no
-    run made under an earlier rule or by another model can pass for one of today.
+    That is the lesson's rules, the weights of the course's models that were asked, and `settings`
+    of its own, so that no run made under others can pass for one of today.
     """
-    found = hashlib.sha256()
+    found = hashlib.sha256(settings.encode())
     for claim in read_rules(root).values():
         if claim.lesson == lesson_no:
             found.update(claim.sha256.encode())

@@ -178,29 +178,29 @@ def test_what_ends_its_process_costs_no_other_exercise(
 
 
 # What these leave behind ends by itself, also where nothing stops it.
-DETACHED = """
+LEAVE = """
 def {name}(*args):
     import os, time
+    def stay(seconds):
+        with open({pids!r}, "a") as file:
+            print(os.getpid(), file=file)
+        time.sleep(seconds)
+        os._exit(0)
+"""
+DETACHED = f"""{LEAVE}
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            with open({pids!r}, "a") as file:
-                print(os.getpid(), file=file)
-            time.sleep(60)
+            stay(60)
         os._exit(0)
     time.sleep(2)
     os._exit(0)
 """
-FORKS = """
-def {name}(*args):
-    import os, time
+FORKS = f"""{LEAVE}
     for _ in range(200):
         if os.fork() == 0:
             os.setsid()
-            with open({pids!r}, "a") as file:
-                print(os.getpid(), file=file)
-            time.sleep(20)
-            os._exit(0)
+            stay(20)
         time.sleep(0.01)
     time.sleep(5)
     os._exit(0)

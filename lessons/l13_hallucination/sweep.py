@@ -18,11 +18,9 @@ several, three seeds. `smol` (40 minutes): 400 questions to SmolLM2 in two ways,
 from __future__ import annotations
 
 import argparse
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
@@ -32,12 +30,11 @@ import numpy as np
 import torch
 
 from lessons import evaluate
-from lessons.claims import read_rules
 from lessons.l08_fine_tuning import assistant
 from lessons.l13_hallucination import abstain, frequency, records, smol, wording
 from lessons.l13_hallucination.recorded import RESULTS
 from lessons.models import MODELS, digest
-from lessons.sweeps import provenance, read_csv, read_json, write_csv, write_json
+from lessons.sweeps import part_file, provenance, read_csv, read_json, write_csv, write_json
 from lessons.world.corpus import encode
 from lessons.world.people_language import question
 from lessons.world.tape import Tape
@@ -135,20 +132,11 @@ def _file(part: str, job: str) -> Path:
 
     So that what was changed cannot pass for what was run.
     """
-    return PARTS / f"{part} {job.replace('|', ' ')} {_digest(part)}.json"
-
-
-@cache
-def _digest(part: str) -> str:
-    found = hashlib.sha256(repr(SETTINGS[part]).encode())
-    for claim in read_rules().values():
-        if claim.lesson == "13":
-            found.update(claim.sha256.encode())
-    for name in ASKED[part]:
-        found.update(digest(name).encode())
+    settings = repr(SETTINGS[part])
     if part in FROM_RANDOM:
-        found.update(digest(MAIN, "tokenizer.json").encode())
-    return found.hexdigest()[:8]
+        settings += digest(MAIN, "tokenizer.json")
+    name = f"{part} {job.replace('|', ' ')}"
+    return part_file(PARTS, "13", name, ASKED[part], settings=settings)
 
 
 def _run(job: tuple[str, str]) -> float:
