@@ -68,6 +68,9 @@ def _run(argv: Sequence[str] | None, group: Processes, usage: TextIO) -> int:
             raise
         if group.first_to_fail():
             print(f"minigpt: error: {sentence}", file=sys.stderr, flush=True)
+        if isinstance(error, ProcessLost):
+            sys.stdout.flush()
+            os._exit(2)  # an ordinary end, its connections broken, now and then aborts (torch 2.13)
         return 2
 
 
