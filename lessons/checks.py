@@ -55,6 +55,9 @@ GUIDE = (
 )
 """Headings `## …` of guide.md."""
 
+SECOND = "The second notebook"
+"""A heading of guide.md where a lesson has two; `### …` below it are headings of the notebook."""
+
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users)/\w|\b[A-Z]:\\Users\\|site-packages[/\\]|ipykernel_\d"
 )
@@ -206,10 +209,17 @@ def _guide(lesson: Lesson) -> Iterator[str]:
     if not path.is_file():
         yield f"{place}: missing -> write it; its sections are {', '.join(GUIDE)}"
         return
-    found = re.findall(r"^## +(.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    for name in GUIDE:
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(r"^## +(.+)$", text, flags=re.MULTILINE)
+    second = [source for source in lesson.sources if not source.core]
+    for name in (*GUIDE, SECOND) if second else GUIDE:
         if not any(_is(text, name) for text in found):
             yield f"{place}: heading '## {name}' is missing -> add it"
+    said = text.partition(f"\n## {SECOND}\n")[2].partition("\n## ")[0]
+    there = "\n".join(source.path.read_text(encoding="utf-8") for source in second)
+    for name in re.findall(r"^### +(.+)$", said, flags=re.MULTILINE):
+        if not re.search(rf"^#+ +{re.escape(name)}$", there, flags=re.MULTILINE):
+            yield f"{place}: no second notebook has the heading {name!r} -> name one that is there"
 
 
 def _is(text: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 A deck is one HTML file with reveal.js inside: it opens without a network. Headings `##` begin a
 column of slides; what does not fit on 1280 x 720 pixels goes on below. Key S opens the notes, which
-come from the guide; the deck of a second notebook has only those that its own cells hold.
+come from the guide; those of a second notebook from the guide's section on it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from lessons.checks import problems
+from lessons.checks import SECOND, problems
 from lessons.course import ROOT, Source, choose
 from minigpt.files import write_text
 
@@ -279,7 +279,7 @@ def _add(found: list[Slide], blocks: Sequence[Block], *, fragment: bool) -> None
 # --- notes --------------------------------------------------------------------------------------
 
 # Which sections of the guide are read where: at the title, at headings that begin so.
-AT_TITLE = ("50 minutes", "90 minutes", "What may go wrong")
+AT_TITLE = ("50 minutes", "90 minutes", "What may go wrong", SECOND)
 AT_HEADING = {
     "Experiment": ("Live",),
     "What went wrong on purpose": ("Misconceptions",),
@@ -313,9 +313,9 @@ def notes(heading: str, guide: str) -> list[str]:
     if re.match(r"\d\d[a-z]? ", heading):
         return read(*AT_TITLE)
     for name, wanted in AT_HEADING.items():
-        if heading.startswith(name):
-            return read(*wanted)
-    return []
+        if heading.startswith(name) and (said := read(*wanted)):
+            return said
+    return [MARKDOWN.render(text) for name, text in found.items() if name == heading]
 
 
 # Of a slide that holds one large picture.
@@ -371,9 +371,16 @@ def _section(slide: Slide) -> str:
 
 
 def guide(source: Source) -> str:
-    """The text of a lesson's guide, which is about its core notebook: none for the second one."""
+    """What a lesson's guide says of a notebook.
+
+    Of the second one its section SECOND, in which `### …` names a heading of the notebook.
+    """
     path = source.lesson.folder / "guide.md"
-    return path.read_text(encoding="utf-8") if source.core and path.is_file() else ""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    second = re.search(rf"^## {SECOND}$.*?(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    if source.core:
+        return text.replace(second[0], "") if second else text
+    return second[0].replace("\n### ", "\n## ") if second else ""
 
 
 def write(source: Source, folder: Path) -> Path:

@@ -411,6 +411,27 @@ def test_check_finds_what_the_guide_lacks(root):
     assert "guide.md: missing" in problems(sample(root))[0]
 
 
+def test_check_finds_what_the_guide_says_of_a_second_notebook(root):
+    guide = root / "lessons" / "l01_sample" / "guide.md"
+    lesson = sample(root)
+    (lesson.folder / "deeper.md").write_text("# Deeper\n\n## One\n", encoding="utf-8")
+
+    def found():
+        return [problem for problem in problems(lesson) if "guide.md" in problem]
+
+    assert ["heading '## The second notebook' is missing" in problem for problem in found()] == [
+        True
+    ]
+    edit(
+        guide,
+        "## What may go wrong",
+        "## The second notebook\n\n### One\n\n### Two\n\n## What may go wrong",
+    )
+    assert ["no second notebook has the heading 'Two'" in problem for problem in found()] == [True]
+    edit(guide, "### Two", "Two")
+    assert not found()
+
+
 # The course itself.
 
 
