@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,10 +30,6 @@ def _numbers(came: object) -> list[int] | None:
         return [int(number) for number in came]  # type: ignore[attr-defined]
     except (TypeError, ValueError):
         return None
-
-
-def _order(scores: Tensor, k: int) -> list[int]:
-    return [int(number) for number in scores.topk(k).indices]
 
 
 @exercise(
@@ -135,8 +133,11 @@ def nearest(vectors, at, k):
 def _nearest(attempt: Any) -> None:
     generator = hidden(5)
     for N, C, at, k in ((12, 3, 4, 3), (20, 5, 0, 5), (9, 2, 8, 1), (15, 4, 7, 14)):
-        vectors = torch.randn(N, C, generator=generator, dtype=torch.float64)
-        vectors *= torch.rand(N, 1, generator=generator, dtype=torch.float64) * 5 + 0.2
+        vectors, right, mistakes = _neighbours(N, C, at, k, generator)
+        while N == 12 and not _all_differ(
+            [right, [at, *right[:-1]], *(rows for rows, _, _ in mistakes)]
+        ):
+            vectors, right, mistakes = _neighbours(N, C, at, k, generator)
         given = vectors.clone()
         answer = attempt(given, at, k)
         what = f"nearest(vectors, {at}, {k}) for {N} rows"
@@ -159,50 +160,61 @@ def _nearest(attempt: Any) -> None:
             came=f"{len(came)} of them: {came}",
             think=f"How many did you ask for? And is row {at} itself among them?",
         )
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit[at]
-        others = cosines.clone()
-        others[at] = -torch.inf
-        right = _order(others, k)
         if came == right:
             continue
-        products = vectors @ vectors[at]
-        products[at] = -torch.inf
-        distance = -(vectors - vectors[at]).norm(dim=-1)
-        distance[at] = -torch.inf
-        columns = F.normalize(vectors, dim=0)
-        by_columns = columns @ columns[at]
-        by_columns[at] = -torch.inf
-        off = F.normalize(vectors - vectors.mean(0), dim=-1)
-        by_centred = off @ off[at]
-        by_centred[at] = -torch.inf
-        nearest_first = len(right) > 1 and came == right[::-1]
-        moved_up = [row - (row > at) for row in right]
-        for found, said, think in (
-            (came == moved_up, f"{came}: the rows after row {at} have numbers one too small",
-             "With a row taken out, which numbers do those after it get?"),
-            (at in came, f"{came}: the row itself is among them",
-             "A row's cosine with itself is 1. How can it be kept out?"),
-            (nearest_first, f"{came}: the right rows, the nearest one last",
-             "argsort puts the smallest first."),
-            (came == _order(-cosines, k), f"{came}: the farthest rows",
-             "Is a large cosine near or far?"),
-            (came == _order(products, k), f"{came}: the rows of the largest dot product",
-             "A long row has large products with everything. What does a cosine divide by?"),
-            (came == _order(distance, k), f"{came}: the rows at the smallest distance",
-             "Twice a vector points the same way. Is it near in cosine? And in distance?"),
-            (came == _order(by_columns, k), f"{came}: columns were brought to length 1, not rows",
-             "Which axis runs over the numbers of one word?"),
-            (came == _order(by_centred, k), f"{came}: the nearest rows once the mean is taken off",
-             "Here the vectors stay as they are; the mean comes off later in the lesson."),
-        ):  # fmt: skip
-            if found:
-                raise NotRight(expected=f"{what} to be {right}", came=said, think=think)
+        for rows, said, think in mistakes:
+            if came == rows:
+                raise NotRight(
+                    expected=f"{what} to be {right}", came=f"{came}: {said}", think=think
+                )
+        if at in came:
+            raise NotRight(
+                expected=f"{what} to be {right}",
+                came=f"{came}: the row itself is among them",
+                think="A row's cosine with itself is 1. How can it be kept out?",
+            )
         raise NotRight(
             expected=f"{what} to be {right}",
             came=came,
             think="Rows of length 1, their products with row `at`, and the k largest.",
         )
+
+
+def _all_differ(found: Sequence[object]) -> bool:
+    """Whether no two of these are equal: then an answer tells which mistake was made."""
+    return all(one != other for one, other in itertools.combinations(found, 2))
+
+
+def _neighbours(
+    N: int, C: int, at: int, k: int, generator: torch.Generator
+) -> tuple[Tensor, list[int], list[tuple[list[int], str, str]]]:
+    """Vectors (N, C), the k rows nearest to row `at`, and what known mistakes make of them."""
+    vectors = torch.randn(N, C, generator=generator, dtype=torch.float64)
+    vectors *= torch.rand(N, 1, generator=generator, dtype=torch.float64) * 5 + 0.2
+
+    def order(scores: Tensor) -> list[int]:
+        return [n for n in scores.argsort(descending=True).tolist() if n != at][:k]
+
+    def cosines(some: Tensor, axis: int = -1) -> Tensor:
+        unit = F.normalize(some, dim=axis)
+        return unit @ unit[at]
+
+    right = order(cosines(vectors))
+    mistakes = [
+        ([row - (row > at) for row in right], f"the rows after row {at} have numbers one too small",
+         "With a row taken out, which numbers do those after it get?"),
+        (right[::-1], "the right rows, the nearest one last", "argsort puts the smallest first."),
+        (order(-cosines(vectors)), "the farthest rows", "Is a large cosine near or far?"),
+        (order(vectors @ vectors[at]), "the rows of the largest dot product",
+         "A long row has large products with everything. What does a cosine divide by?"),
+        (order(-(vectors - vectors[at]).norm(dim=-1)), "the rows at the smallest distance",
+         "Twice a vector points the same way. Is it near in cosine? And in distance?"),
+        (order(cosines(vectors, 0)), "columns were brought to length 1, not rows",
+         "Which axis runs over the numbers of one word?"),
+        (order(cosines(vectors - vectors.mean(0))), "the nearest rows once the mean is taken off",
+         "Here the vectors stay as they are; the mean comes off later in the lesson."),
+    ]  # fmt: skip
+    return vectors, right, mistakes
 
 
 @exercise(
@@ -479,17 +491,11 @@ def analogy(unit, a, b, c):
 def _analogy(attempt: Any) -> None:
     generator = hidden(5)
     for N, C in ((12, 3), (30, 4), (8, 2), (50, 6), (40, 3), (25, 3)):
-        unit = F.normalize(torch.randn(N, C, generator=generator, dtype=torch.float64), dim=-1)
-        a, b, c = (int(n) for n in torch.randperm(N, generator=generator)[:3])
-
-        def best(target: Tensor, *, absolute: bool = False) -> int:
-            scores = unit @ target  # noqa: B023
-            scores = scores.abs() if absolute else scores
-            scores[[a, b, c]] = -torch.inf  # noqa: B023
-            return int(scores.argmax())
-
-        target = unit[b] - unit[a] + unit[c]
-        right = best(target)
+        unit, (a, b, c), right, mistakes = _analogies(N, C, generator)
+        while N == 12 and not _all_differ(
+            [right, _nearest_of_all(unit, a, b, c), *(row for row, _, _ in mistakes)]
+        ):
+            unit, (a, b, c), right, mistakes = _analogies(N, C, generator)
         came = attempt(unit.clone(), a, b, c)
         expected = f"analogy(unit, {a}, {b}, {c}) of {N} rows to be {right}"
         try:
@@ -505,23 +511,16 @@ def _analogy(attempt: Any) -> None:
             )
         if number == right:
             continue
-        left = [row for row in range(N) if row not in (a, b, c)]
-        for found, said, think in (
-            (number in (a, b, c), f"{number}, which is one of the three that were given",
-             "b - a + c is nearly always nearest to c or b. Minus infinity for the three, then "
-             "argmax, and no row changes its number."),
-            (number == left.index(right), f"{number}, its place among the rows that are left",
-             "Rows behind those taken out move up. With minus infinity no row changes its number."),
-            (number == best(unit[a] - unit[b] + unit[c]), f"{number}: a and b exchanged",
-             "From a to b is b - a."),
-            (number == best(unit[c]), f"{number}, the row nearest to c", "What do a and b change?"),
-            (number == best(unit[b] + unit[c]), f"{number}, the row nearest to b + c",
-             "What does a change?"),
-            (number == best(target, absolute=True), f"{number}, a row in the opposite direction",
-             "A cosine of -1 is as far as can be."),
-        ):  # fmt: skip
-            if found:
-                raise NotRight(expected=expected, came=said, think=think)
+        if number in (a, b, c):
+            raise NotRight(
+                expected=expected,
+                came=f"{number}, which is one of the three that were given",
+                think="b - a + c is nearly always nearest to c or b. Minus infinity for the three, "
+                "then argmax, and no row changes its number.",
+            )
+        for row, said, think in mistakes:
+            if number == row:
+                raise NotRight(expected=expected, came=f"{number}{said}", think=think)
         raise NotRight(
             expected=expected,
             came=number,
@@ -537,3 +536,36 @@ def _analogy(attempt: Any) -> None:
         came=came,
         think="Is 0 out of the race when all other scores are below it?",
     )
+
+
+def _nearest_of_all(unit: Tensor, a: int, b: int, c: int) -> int:
+    """The row of the highest score, the three themselves among them."""
+    return int((unit @ (unit[b] - unit[a] + unit[c])).argmax())
+
+
+def _analogies(
+    N: int, C: int, generator: torch.Generator
+) -> tuple[Tensor, list[int], int, list[tuple[int, str, str]]]:
+    """Unit rows (N, C), three of them, the row of the analogy, and what known mistakes give."""
+    unit = F.normalize(torch.randn(N, C, generator=generator, dtype=torch.float64), dim=-1)
+    a, b, c = given = torch.randperm(N, generator=generator)[:3].tolist()
+    left = [row for row in range(N) if row not in given]
+
+    def best(scores: Tensor) -> int:
+        return left[int(scores[left].argmax())]
+
+    target = unit[b] - unit[a] + unit[c]
+    right = best(unit @ target)
+    if unit[right] @ target <= 0:  # a check of its own asks what then
+        return _analogies(N, C, generator)
+    mistakes = [
+        (left.index(right), ", its place among the rows that are left",
+         "Rows behind those taken out move up. With minus infinity no row changes its number."),
+        (best(unit @ (unit[a] - unit[b] + unit[c])), ": a and b exchanged",
+         "From a to b is b - a."),
+        (best(unit @ unit[c]), ", the row nearest to c", "What do a and b change?"),
+        (best(unit @ (unit[b] + unit[c])), ", the row nearest to b + c", "What does a change?"),
+        (best((unit @ target).abs()), ", a row in the opposite direction",
+         "A cosine of -1 is as far as can be."),
+    ]  # fmt: skip
+    return unit, given, right, mistakes
