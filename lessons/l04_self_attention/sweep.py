@@ -1,7 +1,8 @@
 """The recorded runs of lesson 04: recall, which outputs move, and what "it" attends to.
 
-`python -m lessons sweep 04` runs two processes of one thread each, keeps every finished run in
-results/parts/ (so that an interrupted sweep goes on), and writes the tables when all are there.
+`python -m lessons sweep 04 [PART …]` runs two processes of one thread each (all parts, if none is
+named), keeps every finished run in results/parts/, so that an interrupted sweep goes on, and writes
+a part's tables when all its runs are there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ import torch
 
 from lessons.l04_self_attention import bank, moved, recall
 from lessons.l04_self_attention.recall import KINDS, Recipe, Task
-from lessons.sweeps import cpu_name, part_file, provenance, read_json, write_csv, write_json
+from lessons.sweeps import (
+    cpu_name,
+    part_file,
+    provenance,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 from minigpt import BPETokenizer, load
 
 RESULTS = Path(__file__).parent / "results"
@@ -28,6 +37,7 @@ PARTS = RESULTS / "parts"
 MODEL = "fernhollow"  # asked in "moved" alone
 SEEDS = range(10, 15)
 TUNING_SEED = 5
+CLAIMS = ("long-range", "sees-all", "bank-it")  # in the order of figures.csv
 RECIPES = tuple(
     Recipe(*each) for each in (("AdamW", 3e-3), ("AdamW", 1e-2), ("Muon", 1e-2), ("Muon", 2e-2))
 )
@@ -44,17 +54,26 @@ TASKS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run what is missing and write results/*.csv and provenance.json."""
+    """Run what is missing of the parts named, and write results/*.csv and provenance."""
     parser = argparse.ArgumentParser(prog="python -m lessons sweep 04", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(WRITE)}; all if none is named")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args(argv)
+    if unknown := sorted({*arguments.parts} - {*WRITE}):
+        raise ValueError(f"no parts {unknown}; there are {', '.join(WRITE)}")
     PARTS.mkdir(parents=True, exist_ok=True)
+    for part in arguments.parts or WRITE:
+        WRITE[part](arguments.processes)
+
+
+def _recall(processes: int) -> None:
+    """Choose a recipe for each kind of model, then train all."""
     tuning = {
         f"tuning-{kind}-{recipe.optimizer}-{recipe.rate:g}": _job(kind, "gap", TUNING_SEED, recipe)
         for kind in KINDS
         for recipe in RECIPES
     }
-    _run_missing(tuning, arguments.processes)
+    _run_missing(tuning, processes)
     best = {kind: max(RECIPES, key=lambda recipe: _tuned(kind, recipe)) for kind in KINDS}
     runs = {
         f"{vary}-{kind}-{seed}": _job(kind, vary, seed, best[kind])
@@ -72,12 +91,42 @@ def main(argv: Sequence[str] | None = None) -> None:
         for kind in recall.HIDDEN
         for seed in FEWER
     }
-    others: dict[str, Callable[[], dict[str, Any]]] = {"moved": moved.record, "bank": bank_record}
-    _run_missing(others | small | runs | longer, arguments.processes)
+    _run_missing(small | runs | longer, processes)
     _write_tables(
         {"tuning": [*tuning], "recall": [*runs], "live": [*small], "longer": [*longer]},
         {kind: str(recipe) for kind, recipe in best.items()},
     )
+
+
+def _moved(processes: int) -> None:
+    _one("moved", moved.record, "sees-all", "texts", processes, models=[MODEL])
+
+
+def _bank(processes: int) -> None:
+    _one("bank", bank_record, "bank-it", "templates", processes)
+
+
+def _one(
+    name: str,
+    job: Callable[[], dict[str, Any]],
+    claim: str,
+    replicates: str,
+    processes: int,
+    models: Sequence[str] = (),
+) -> None:
+    """A part of a single run, which decides a claim."""
+    _run_missing({name: job}, processes)
+    said = _read(name)
+    write_json(RESULTS / f"{name}.json", said)
+    values = enumerate(said[replicates])
+    _write_figures(claim, [row for seed, found in values for row in _rows(claim, found, seed)])
+    origin = provenance(
+        "04", f"python -m lessons sweep 04 {name}", said["seconds"], 1, models=models
+    )
+    write_json(RESULTS / f"provenance_{name}.json", origin)
+
+
+WRITE: dict[str, Callable[[int], None]] = {"recall": _recall, "moved": _moved, "bank": _bank}
 
 
 def _job(
@@ -157,21 +206,21 @@ def _write_tables(tables: Mapping[str, Sequence[str]], best: Mapping[str, str]) 
             "attention_minus_recurrent_256": attention - far,
         }
         figures += _rows("long-range", values, seed)
-    for number, values in enumerate(_read("moved")["texts"]):
-        figures += _rows("sees-all", values, number)
-    said = _read("bank")
-    for number, values in enumerate(said["templates"]):
-        figures += _rows("bank-it", values, number)
-    write_csv(RESULTS / "figures.csv", figures)
-    write_json(RESULTS / "bank.json", said)
-    write_json(RESULTS / "moved.json", _read("moved"))
+    _write_figures("long-range", figures)
     trained = [part for some in read.values() for part in some]
-    seconds = sum(part["seconds"] for part in [*trained, said, _read("moved")])
-    origin = provenance("04", "python -m lessons sweep 04", seconds, 1, models=[MODEL])
+    seconds = sum(part["seconds"] for part in trained)
+    origin = provenance("04", "python -m lessons sweep 04 recall", seconds, 1)
     origin["seconds_are"] = "training and measuring, summed over processes of one thread"
     origin["recipes"] = dict(best)
     origin["trained_on"] = sorted({part["on"] for part in trained})
     write_json(RESULTS / "provenance.json", origin)
+
+
+def _write_figures(claim: str, figures: Sequence[dict[str, Any]]) -> None:
+    """Put a claim's figures in the place of its old ones."""
+    file = RESULTS / "figures.csv"
+    others = [row for row in read_csv(file) if row["claim"] != claim] if file.is_file() else []
+    write_csv(file, sorted([*others, *figures], key=lambda row: CLAIMS.index(row["claim"])))
 
 
 def _rows(claim: str, values: dict[str, float], seed: int) -> list[dict[str, Any]]:
