@@ -13,7 +13,7 @@ import numpy as np
 from lessons.course import ROOT
 from lessons.evaluate import SCORES
 from lessons.models import MODELS
-from lessons.sweeps import read_csv
+from lessons.sweeps import read_csv, write_json
 from lessons.world.corpus import encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
@@ -23,6 +23,7 @@ from minigpt import BPETokenizer
 from minigpt.checkpoint import EXTRA
 from minigpt.files import write_text
 from minigpt.tokenizer import END
+from minigpt.tokenizer_file import load_tokenizer
 
 TRAININGS = "trainings.csv"
 CARD, OVERLAP = "CARD.md", "overlap.json"
@@ -235,7 +236,7 @@ def card(name: str, folder: Path) -> str:
     for split, entries in scores["samples"].items():
         parts += [f"### {split}", *map(_sample, entries)]
     if (folder / TRAININGS).is_file():
-        parts += other_trainings(folder / TRAININGS)
+        parts += other_trainings(folder / TRAININGS, PLANS[about["plan"]].scaffold)
     parts += [
         "## Limits",
         "It recognises the tasks of its training and answers in their forms; outside of them it "
@@ -255,7 +256,7 @@ SCAFFOLD = (
 )
 
 
-def other_trainings(file: Path) -> list[str]:
+def other_trainings(file: Path, scaffold: bool) -> list[str]:
     """What other settings and other first weights gave: the paragraphs of the card."""
     rows = read_csv(file)
     columns = [name for name in rows[0] if name not in ("changed", "seed", "items_seed", "seconds")]
@@ -266,9 +267,16 @@ def other_trainings(file: Path) -> list[str]:
         spread.append([name.replace("_", " "), least, middle, most])
     return [
         "## Other trainings",
-        f"{len(rows)} more trainings on the same corpus, with other settings, another shape or "
-        f"other first weights (`{file.name}`; one H200, several at once, PyTorch 2.11; 200 items a "
-        "split, of the seed given there). `python -m lessons pretrain fernhollow --seed 2 --device "
+        f"{len(rows)} more trainings, with other settings, another shape or other first weights "
+        f"(`{file.name}`; one H200, several at once, PyTorch 2.11; 200 items a split, of the seed "
+        "given there)"
+        + (
+            ", on this corpus without what its plan calls scaffold (above: short passages of two "
+            "people, worked steps). "
+            if scaffold
+            else ", on the same corpus. "
+        )
+        + "`python -m lessons pretrain fernhollow --seed 2 --device "
         "cuda --run DIR --out FOLDER` makes such a model; settings and shape are changed in "
         "RECIPES of `lessons/pretrain.py`, and rounding may change the outcome. None is better in "
         "all rows, and which tasks come out well is in part chance: reading a passage, telling "
@@ -337,6 +345,7 @@ def main(arguments: Sequence[str]) -> int:
     """python -m lessons card NAME"""
     parser = argparse.ArgumentParser(prog="python -m lessons card", description=__doc__)
     parser.add_argument("name", help="a model of the course")
+    parser.add_argument("--corpus", type=Path, help="of its run: count anew what items are in it")
     args = parser.parse_args(arguments)
     folder = MODELS / args.name
     if not (folder / SCORES).is_file():
@@ -344,6 +353,10 @@ def main(arguments: Sequence[str]) -> int:
             f"{folder} has no {SCORES}: run python -m lessons evaluate {args.name} "
             f"--out {(folder / SCORES).as_posix()}"
         )
+    if args.corpus:
+        tokenizer = load_tokenizer(folder / "tokenizer.json")
+        assert isinstance(tokenizer, BPETokenizer)
+        write_json(folder / OVERLAP, overlap(args.corpus, tokenizer))
     write_text(folder / CARD, card(args.name, folder))
     print(f"wrote {folder / CARD}")
     if args.name == "fernhollow":

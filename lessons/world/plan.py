@@ -108,10 +108,11 @@ _MIXTURE = {
     "bugs": 22_000,
     "toy_code": 14_000,
 }
-_FULL = Plan("fernhollow", documents=_MIXTURE)
+_FULL = Plan("fernhollow", documents=_MIXTURE, scaffold=True)
 _SHORT = replace(
     _FULL,
     name="fernhollow-short",
+    scaffold=False,
     documents={family: n * 3 // 10 for family, n in _MIXTURE.items()},
 )
 PLANS = {
