@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from pathlib import Path
 
@@ -16,18 +14,13 @@ from lessons.claims import read_rules
 from lessons.controls import Choice
 from lessons.course import read_course
 from lessons.l00_one_model import beliefs, pictures, real, recorded, simple, sweep, tasks, two_ways
+from lessons.l00_one_model import exercises as checks
 from lessons.l00_one_model.widget import NEW, prompt_box
 from lessons.sweeps import write_csv, write_json
 from lessons.world.tape import Tape
 from lessons.world.tasks import couplets
 from lessons.world.truth import people
 from minigpt import GPT, BPETokenizer
-
-CHECKS = importlib.import_module(
-    "lessons.l00_one_model.exercises"
-    if importlib.util.find_spec("lessons.l00_one_model.exercises")
-    else "lessons.l00_one_model.exercises_draft"
-)
 
 # Tasks and marks
 
@@ -86,7 +79,8 @@ def test_an_invented_bug_is_shown_whole(large: tuple[GPT, BPETokenizer]) -> None
     [
         (" ", "no prompt yet"),
         ("English: The small dog sees the fox.\nTavi: ", "✓ right"),
-        ("English: the small dog sees the fox\nTavi:", "✗ wrong"),
+        ("English: the small dog sees the fox\nTavi:", "✓ right"),
+        ("The small dog sees the fox. In Tavi:", "✗ wrong"),
         ("Please translate this.", "✗ wrong"),
     ],
 )
@@ -523,7 +517,7 @@ def test_the_map_shows_every_lesson_and_every_claim_once() -> None:
 
 
 def said_of(name: str, code: str) -> str:
-    entry = next(e for e in exercises.registered(CHECKS.__name__) if e.name == name)
+    entry = next(e for e in exercises.registered(checks.__name__) if e.name == name)
     return exercises.outcome(name, exercises.load_attempt(entry, code)).message
 
 
