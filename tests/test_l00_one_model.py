@@ -81,6 +81,8 @@ def test_an_invented_bug_is_shown_whole(large: tuple[GPT, BPETokenizer]) -> None
         ("English: The small dog sees the fox.\nTavi: ", "✓ right"),
         ("English: the small dog sees the fox\nTavi:", "✓ right"),
         ("The small dog sees the fox. In Tavi:", "✗ wrong"),
+        ("How do you say this in Tavi? The small dog sees the fox.", "»⏎ "),
+        ("How do you say this in Tavi? The small dog sees the fox.", "✓ right"),
         ("Please translate this.", "✗ wrong"),
     ],
 )
@@ -484,7 +486,7 @@ def test_a_file_that_holds_something_else_is_named_and_left(tmp_path: Path, text
 
 
 def choices(form: ipywidgets.VBox) -> list[Choice]:
-    return [row for row in form.children if isinstance(row, Choice)]
+    return [row.children[0] for row in form.children]
 
 
 def test_the_form_has_every_claim_once_and_keeps_what_is_chosen(tmp_path: Path) -> None:
@@ -494,14 +496,15 @@ def test_the_form_has_every_claim_once_and_keeps_what_is_chosen(tmp_path: Path) 
     choices(form)[0].value = "holds"
     assert beliefs.read(path) == {"one-model": "holds"}
     assert choices(beliefs.form(path))[0].value == "holds"
-    assert "kept in mine.json" in form.children[-1].value
+    said = [row.children[1].value for row in form.children]
+    assert said == ["kept: holds", *[""] * (len(said) - 1)]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     form = beliefs.form(tmp_path / "file" / "mine.json")
     choices(form)[0].value = "holds"
-    assert "not kept" in form.children[-1].value
+    assert "not kept" in form.children[0].children[1].value
 
 
 def test_the_map_shows_every_lesson_and_every_claim_once() -> None:

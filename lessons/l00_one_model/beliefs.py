@@ -63,7 +63,6 @@ def course_map() -> str:
 def form(path: Path = FILE) -> ipywidgets.VBox:
     """One row for each claim of the course: its lesson, and a choice that is kept at once."""
     claims, before = read_rules(), read(path)
-    said = ipywidgets.HTML()
     rows = []
     for lesson in read_course():
         for name in lesson.claims:
@@ -73,15 +72,17 @@ def form(path: Path = FILE) -> ipywidgets.VBox:
             options = [(word or "no opinion yet", word) for word in WORDS]
             choice = Choice(options, before.get(name, ""), f"{lesson.no} · {claim.claim}")
             choice.add_class("minigpt-long")
+            said = ipywidgets.HTML()
 
-            def kept(change: dict[str, str], name: str = name, claim: str = claim.claim) -> None:
-                word = change["new"] or "no opinion"
+            def kept(
+                change: dict[str, str], name: str = name, said: ipywidgets.HTML = said
+            ) -> None:
                 try:
                     keep({name: change["new"]}, path)
-                    said.value = html.escape(f"kept in {path.name}: “{claim}” {word}")
+                    said.value = f"kept: {change['new'] or 'no opinion'}"
                 except (OSError, ValueError) as error:
                     said.value = f"not kept: {html.escape(str(error))}"
 
             choice.observe(kept, names="value")
-            rows.append(choice)
-    return ipywidgets.VBox([*rows, said])
+            rows.append(ipywidgets.HBox([choice, said]))
+    return ipywidgets.VBox(rows)

@@ -304,6 +304,12 @@ def _mark_answer(attempt: Any) -> None:
                 think="The table's keys are pairs (name, attribute), and some pairs have no entry.",
             ) from None
         expect(
+            came in ("right", "wrong", "invented"),
+            expected='"right", "wrong" or "invented", spelled so',
+            came=repr(came),
+            think="Return one of these three texts, in small letters.",
+        )
+        expect(
             came == expected,
             expected=f"{expected!r} for the output {output!r} about {name}'s {attribute}",
             came=came,
@@ -322,7 +328,8 @@ def _cases() -> list[tuple[Labels, Labels, str]]:
         ({"sea": -2.0, "farm": -2.0}, {"sea": 0.5, "farm": 0.5}, "Nothing speaks for either."),
         ({"sea": -2.0, "farm": -2.0}, {"sea": 0.9, "farm": 0.1},
          "Both explain the text alike. Where does the prior come in?"),
-        ({"sea": -3.0, "farm": -1.0, "music": -2.0}, third, "Which label explains it best?"),
+        ({"sea": -3.0, "farm": -1.0, "music": -2.0}, third,
+         "How much better does the best one explain it? Natural logarithms: exp leads back."),
         ({"sea": -3.0, "farm": -1.0}, {"sea": 0.9, "farm": 0.1},
          "The likelihood is multiplied by the prior: exp(log p) times the prior, for each label."),
         ({"sea": -3.0, "farm": -1.0}, {"farm": 0.1, "sea": 0.9},
@@ -453,7 +460,8 @@ def _posterior(attempt: Any) -> None:
         mistakes = (
             ({k: v * prior[k] for k, v in scores.items()},
              "How do you get back from a logarithm to the likelihood, before you multiply?"),
-            (added, "Adding goes with logarithms: add the logarithm of the prior, not the prior."),
+            (added, "The prior is no logarithm: multiply by it as it is, or add the logarithm of "
+             "the prior."),
         )  # fmt: skip
         for values, hint in mistakes:
             total = sum(values.values())

@@ -87,8 +87,8 @@ def finding() -> str:
         tied = [name for name in shares if shares[name][0] == value]
         ends.append(f"{word}: {_listed(tied)} ({value:.0%})")
     return (
-        f"The model does {len(done)} of {len(shares)} tasks at least ten points better than the "
-        f"best simple answer, and of the four that the claim names "
+        f"The model does {len(done)} of {len(shares)} tasks more than ten points better than the "
+        f"best simple answer, for certain, and of the four that the claim names "
         f"{_listed([name for name in tasks.CLAIMED if name in done])}; {', '.join(ends)}."
     )
 
@@ -129,8 +129,8 @@ def two_ways_finding() -> str:
         f"From three words, logistic regression names the subject of "
         f"{shares[f'logistic regression {few}']:.0%} of the couplets after {few * len(SUBJECTS)} "
         f"with their subjects, and of {shares[f'logistic regression {many}']:.0%} after "
-        f"{many * len(SUBJECTS):,}; the GPT, which read as many, of {shares['gpt']:.0%}; at best "
-        f"{shares['best possible']:.0%} are possible."
+        f"{many * len(SUBJECTS):,}; the GPT, which read as many, of {shares['gpt']:.0%}; the "
+        f"world's own word lists get {shares['best possible']:.0%} on average."
     )
 
 

@@ -123,9 +123,16 @@ TO_TRANSLATE = "The small dog sees the fox."
 
 
 def translated(model: GPT, tokenizer: BPETokenizer, prompt: str) -> str:
-    """A reader's prompt, what the model adds, and whether that says TO_TRANSLATE in Tavi."""
+    """A reader's prompt, what the model adds, and whether that says TO_TRANSLATE in Tavi.
+
+    ⏎ stands for a line break. What counts is the first line, behind a colon if one is there.
+    """
     if not prompt.strip():
         return f"no prompt yet. Which text would go on with {TO_TRANSLATE!r} in Tavi?"
-    item = Item(prompt.rstrip(), " x" * 20, meta={"direction": "to tavi", "source": TO_TRANSLATE})
+    meta = {"direction": "to tavi", "source": TO_TRANSLATE}
+    item = Item(prompt.rstrip(), " x" * 20, stop="\n\n", meta=meta)
     output = evaluate.answers(model, tokenizer, [item])[0]
-    return shown(item, output, "right" if is_correct("tavi", item, output) else "wrong")
+    lines = output.strip().splitlines()
+    said = lines[0].rpartition(": ")[2] if lines else ""  # it may write the form as well
+    text = " ⏎ ".join(output.rstrip().split("\n")).strip() or "(nothing)"
+    return shown(item, text, "right" if is_correct("tavi", item, said) else "wrong")

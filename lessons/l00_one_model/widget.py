@@ -47,8 +47,8 @@ def prompt_box(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
 
     def write(_: object = None) -> None:
         some = item()
-        known = prompt.value == some.prompt
         text = prompt.value.rstrip()  # a blank at the end belongs to the next token
+        known = text == some.prompt.rstrip()
         try:
             if not text:
                 raise ValueError("write a prompt first, or take another one")
