@@ -413,8 +413,9 @@ def _misread(found: list[list[int]], wanted: list[int], k: int) -> list[tuple[fl
         (sum(w in some for some, w in zip(found[:k], wanted, strict=False)) / n,
          "an answer from the first k questions",
          "Cut what was found for each question, not the questions."),
-        (float(wanted[0] in found[0][:k]), "an answer from the first question alone",
+        (1.0, "1, as from the first question alone",
          "Does your loop return before it has seen all questions?"),
+        (0.0, "0", "Is a // there? And does `in` look for one number in a list?"),
         (sum(w in first for w in wanted) / n, "numbers found for whichever question",
          "Compare each wanted number with what was found for its own question."),
         (sum(1 / (place + 1) for place in places if place < k) / n, "the mean of 1 / place",
@@ -431,7 +432,8 @@ def _found_and_wanted(k: int) -> tuple[list[list[int]], list[int]]:
         wanted = [(*some, 20, 21)[at] for some, at in zip(found, places, strict=True)]
         right = sum(w in some[:k] for some, w in zip(found, wanted, strict=True)) / len(wanted)
         values = sorted([right, *(value for value, _, _ in _misread(found, wanted, k))])
-        if min(b - a for a, b in pairwise(values)) > 1e-6:
+        first = wanted[0] in found[0][:k]  # then a loop that returns too soon gives 1
+        if first and min(b - a for a, b in pairwise(values)) > 1e-6:
             return found, wanted
     raise AssertionError("no draw tells all slips apart")
 
@@ -557,7 +559,8 @@ _PAPERS = (
     (["Ada Fenn lives in Foxton.", "She keeps a cat as a pet, while Bo Karl plays the harp."],
      "Ada Fenn", "harp", None, "The value stands there, but about whom? Of the other person."),
     (["Ada Fenn lives in Foxton.", "She keeps a cat as a pet, while Bo Karl plays the harp."],
-     "Ada Fenn", "cat", 1, "She is whoever the sentence before was about at its end."),
+     "Ada Fenn", "cat", 1,
+     "She is whoever the sentence before was about at its end: go clause by clause."),
     (["Ada Fenn lives in Foxton.", "Bo Karl is a baker by trade.", "He likes soup best of all."],
      "Ada Fenn", "soup", None, "He is Bo Karl here, not whoever is asked for."),
     (["Ada Fenn lives in Foxton.", "She keeps a cat as a pet.", "She likes soup."],
@@ -702,6 +705,21 @@ def support(sentences, name, value):
         Wrong(
             """
 def support(sentences, name, value):
+    about = None
+    for number, sentence in enumerate(sentences):
+        for clause in sentence.split(", while "):
+            words = clause.split()
+            if name in clause:
+                about = name
+            if about == name and value in words:
+                return number
+    return None
+""",
+            "before a full stop",
+        ),
+        Wrong(
+            """
+def support(sentences, name, value):
     import re
     about = None
     for number, sentence in enumerate(sentences, 1):
@@ -749,10 +767,13 @@ def support(sentences, name, value):
 def _check_support(attempt: Any) -> None:
     sentences = ["Bo Karl lives in Foxton.", "Ada Fenn lives in Oakham."]
     came = attempt(list(sentences), "Bo Karl", "Foxton")
+    none = "The first sentence has the number 0, and 0 is not None."
+    if came is None and attempt(sentences[::-1], "Bo Karl", "Foxton") != 1:
+        none = "Does it find a value before a full stop (Foxton.), and does every way return?"
     for wrong, what, think in (
         (isinstance(came, str), came, "Return its number, not the sentence."),
         (isinstance(came, bool), came, "Which sentence? Return its number."),
-        (came is None, came, "The first sentence has the number 0, and 0 is not None."),
+        (came is None, came, none),
         (came == 1, came, "Python counts from 0: the first sentence has the number 0."),
     ):
         if wrong:

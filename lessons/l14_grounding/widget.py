@@ -81,9 +81,12 @@ def ask_view(
             verdict = "it declines"
         elif at >= 0:
             verdict = f"supported by {given[0]}"
+        elif name := person_asked(asked):
+            verdict = f"from {given[0]}, where no sentence says so of {name}"
         else:
             verdict = (
-                f"from {given[0]}, where no sentence says so of {person_asked(asked) or 'anyone'}"
+                f"from {given[0]}; not checked, for the question has no name: two words in a row "
+                "with capitals, not at its beginning"
             )
         lines = [
             f"<p>Closed book: <b>{html.escape(answer(questions.prompt(asked)))}</b></p>",
