@@ -228,6 +228,8 @@ def test_every_lessons_deck(lesson, tmp_path):
         path = slides.write(source, tmp_path)
         page = path.read_text(encoding="utf-8")
         assert "BEGIN SOLUTION" not in page
+        formulas = re.findall(r"\$[^$<\n]*[\\_^][^$<\n]*\$", page.split("<script>")[0])
+        assert not formulas, "slides do not set TeX: write formulas as code"
         assert not re.search(r'(?:src|<link[^>]*href)="?https?:', page), "something is fetched"
         notebook = nbformat.read(source.notebook, as_version=4)
         found = slides.slides(notebook, slides.guide(source))
