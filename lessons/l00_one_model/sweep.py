@@ -1,7 +1,7 @@
 """The recorded run of lesson 00: every task of the shipped model, couplets both ways, SmolLM2.
 
-`python -m lessons sweep 00` runs two processes of one thread each: an hour of one core in all. It
-needs the weights of SmolLM2.
+`python -m lessons sweep 00` runs two processes of one thread each; provenance.json says what it
+took. It needs the weights of SmolLM2.
 """
 
 from __future__ import annotations

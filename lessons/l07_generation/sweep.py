@@ -1,6 +1,7 @@
 """The recorded runs of lesson 07: couplets by temperature, and SmolLM2's repetitions.
 
-`python -m lessons sweep 07` takes 20 minutes with two processes of one thread each.
+`python -m lessons sweep 07` runs two processes of one thread each; provenance.json says what
+it took.
 """
 
 from __future__ import annotations
