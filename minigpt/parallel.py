@@ -7,7 +7,9 @@ DistributedDataParallel averages the gradients, so all processes hold the same w
 from __future__ import annotations
 
 import atexit
+import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -165,10 +167,20 @@ def processes() -> Iterator[Processes]:
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
         backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-        if gpus:
-            atexit.register(dist.destroy_process_group)  # NCCL asks for it
+        atexit.register(_leave)
         _joined = Processes(rank, size, store)
         yield _joined
+
+
+def _leave() -> None:
+    """Leave the group before the interpreter ends.
+
+    NCCL asks for it. A thread of gloo still has to let go of the last numbers exchanged and needs
+    the interpreter for it; one that is at its end would abort the process (torch 2.13).
+    """
+    gc.collect()  # the group's threads end with its last user: a wrapped model is one
+    time.sleep(0.1)  # where a script still holds such a model
+    dist.destroy_process_group()
 
 
 def _exchange_device() -> torch.device:
