@@ -136,7 +136,7 @@ async def _all(
 
 def _watch(sums: list[int], over: threading.Event) -> None:
     """Add up what the kernels hold, until all is over."""
-    while not over.wait(1.0) or not sums:
+    while not over.wait(0.2) or not sums:
         total = 0
         for child in psutil.Process().children(recursive=True):
             try:

@@ -485,7 +485,7 @@ def test_every_slide_holds_what_is_on_it_and_can_be_read(page, tmp_path, source)
     assert [slide for slide in found if slide["outside"]] == []
     assert [slide for slide in found if slide["smallest"] < SMALLEST] == []
     pictures = [scale for slide in found for scale in slide["pictures"]]
-    assert len(pictures) > 1
+    assert len(pictures) > source.core  # a second notebook may have one only
     assert [slide for slide in found if min(slide["pictures"], default=1) * TICKS < SMALLEST] == []
     assert [url for url in outside if not url.startswith(("file:", "data:", "blob:"))] == []
 

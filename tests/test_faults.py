@@ -169,8 +169,9 @@ def test_a_clone_in_a_folder_with_blanks_and_other_letters(usual, tmp_path):
 
 def test_beliefs_that_cannot_be_kept_are_said_and_nothing_stops():
     form = beliefs.form(Path(os.devnull) / "my_beliefs.json")
-    form.children[0].value = "holds"
-    assert form.children[-1].value.startswith("not kept: ")
+    choice, said = form.children[0].children
+    choice.value = "holds"
+    assert said.value.startswith("not kept: ")
 
 
 # --- a kernel, and impatient hands --------------------------------------------------------------

@@ -555,13 +555,15 @@ def test_killed_at_changes_to_the_disk(tmp_path, stride):
 
 
 def kill_until_finished(
-    text: Path, run: Path, options: list[str], kills: int, chance: random.Random
+    text: Path, run: Path, options: list[str], kills: int, step: float, chance: random.Random
 ) -> list[str]:
     """Start `python -m minigpt train` again and again; returns what each kill met.
 
-    Half of the kills come at any time after the start (imports, tokenizer, first steps), the
-    others soon after a new checkpoint (training, evaluating, writing the next one).
+    Half of the kills come soon after a new checkpoint (training, evaluating, writing the next
+    one), the others at any time after the start (imports, tokenizer, first steps). `step` is what
+    a step takes, in seconds: a machine twice as fast is killed twice as soon.
     """
+    begun = 0.0  # seconds from the start of a process to its first checkpoint
     met = []
     command = [sys.executable, "-m", "minigpt", "train", "--text", str(text), "--out", str(run)]
     while True:
@@ -573,12 +575,14 @@ def kill_until_finished(
             stderr=subprocess.PIPE,
         ) as process:
             if len(met) < kills:
-                if len(met) % 2:
+                start = time.perf_counter()
+                if len(met) % 2 == 0:
                     while process.poll() is None and checkpoints(run)[-1:] == before:
                         time.sleep(0.002)
-                    time.sleep(chance.uniform(0, 0.1))
+                    begun = time.perf_counter() - start
+                    time.sleep(chance.uniform(0, 3 * step))
                 else:
-                    time.sleep(chance.uniform(0, 4))
+                    time.sleep(chance.uniform(0, begun + 3 * step))
                 process.kill()
             _, errors = process.communicate()
         code = process.returncode
@@ -598,9 +602,11 @@ def check_kills(tmp_path: Path, preset: str, kills: int, steps: int) -> None:
         --checkpoint-interval 1 --eval-interval 2 --learning-rate 0.01""".split()
     text = tmp_path / "text.txt"
     text.write_text(TEXT, encoding="utf-8")
+    start = time.perf_counter()
     expected = reference(tmp_path, text, options)[1]
+    step = (time.perf_counter() - start) / steps
     run = tmp_path / "run"
-    met = kill_until_finished(text, run, options, kills, random.Random())
+    met = kill_until_finished(text, run, options, kills, step, random.Random())
     print("\n".join(met))
     assert len(met) == kills
     found = content(run)
