@@ -283,16 +283,16 @@ def test_heads_are_ranked_and_random_sets_leave_them_out(opened: tuple[GPT, BPET
 def test_silenced_heads_are_those_that_look_at_the_value(
     large: tuple[GPT, BPETokenizer],
 ) -> None:
-    """The shipped model looks up without any head that the score on random tokens would find."""
+    """The shipped model looks up, with one head, which the score on random tokens does not find."""
     model, tokenizer = large
     assert induction.scores(model, tokenizer).max() < 0.1
     scores = induction.lookup_scores(model, tokenizer)
     assert scores.shape == (model.config.n_layer, model.config.n_head)
-    assert scores.max() > 0.5
+    assert (scores > 0.5).sum() == induction.SILENCED
     top = induction.lookup_heads(model, tokenizer)
     assert top == induction.ranked(scores)[: induction.SILENCED]
     other = induction.ranked(induction.lookup_scores(model, tokenizer, seed=1))
-    assert {*top[:3]} == {*other[:3]}
+    assert top == other[: induction.SILENCED]
 
 
 def test_silencing_heads_that_look_up_costs_more_than_others(

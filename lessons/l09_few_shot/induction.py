@@ -21,8 +21,8 @@ from minigpt.tokenizer import END
 from minigpt.train import Batch
 
 Head = tuple[int, int]  # layer, head
-SILENCED = 4  # heads of a set
-SETS = 20  # random sets
+SILENCED = 1  # the heads that look up; one in the shipped model
+SETS = 20  # random sets of other heads, at most
 LOOKUP_SEED, LOOKUP_N = 777, 40  # of the prompts on which the silenced heads are chosen
 
 
@@ -104,16 +104,18 @@ def silence(
 ) -> dict[str, float]:
     """What `right` gives with all heads ("none" silenced), without `top`, and without others.
 
-    "others": the mean over n_sets sets of as many heads of the same layers, "worst_others" the set
-    that costs most, "any_layer" the mean over sets from all layers. A silenced head puts out its
-    mean instead of what it has to say.
+    "others": the mean over n_sets sets of as many heads of the same layers, or over all such sets
+    if there are fewer; "worst_others" the set that costs most, "any_layer" the mean over sets from
+    all layers. A silenced head puts out its mean instead of what it has to say.
     """
+    near = len({layer for layer, _ in top}) * model.config.n_head - len(top)
 
     def without(heads: Sequence[Head]) -> float:
         with ablated_heads(model, heads, how="mean"):
             return right()
 
-    others = [without(heads) for heads in random_sets(model, top, n_sets, seed)]
+    n_near = min(n_sets, math.comb(near, len(top)))
+    others = [without(heads) for heads in random_sets(model, top, n_near, seed)]
     anywhere = random_sets(model, top, n_sets, seed, same_layers=False)
     return {
         "none": right(),
