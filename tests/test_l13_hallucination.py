@@ -447,6 +447,9 @@ def test_a_hundred_questions_a_band_and_none_twice() -> None:
         ("Faust", "The story of Faust is attributed to Johann Wolfgang von Goethe, a", True),
         ("The Hobbit", "The Hobbit: The Golden Bane by J.R.R. Tolkien.", True),
         ("Belize", "The capital of Belize is Belize.", False),
+        # and in the recorded run, all of whose answers were read
+        ("Serbia", "The capital of Serbia is Belgrad.", True),
+        ("praseodymium", "The chemical symbol of praseodymium is Pr-26.", False),
     ],
 )
 def test_answers_are_checked_by_name_or_symbol(about: str, output: str, right: bool) -> None:
@@ -490,6 +493,13 @@ def test_answers_are_checked_by_name_or_symbol(about: str, output: str, right: b
         ("The story of Dom Casmurro is a classic example of a fictional character's", False),
         ("Evelina is a fictional character by the author, Evelin Spier.", False),
         ("The chemical symbol of drossium is DMO.", False),
+        # and in the recorded run, all of whose answers were read
+        ("The capital of Tilmark is not specified.", True),
+        ("The author of Mrs Dalloway is not known to have written a single sentence.", False),
+        ("The author of the book is not known for his literary work.", False),
+        ("I am not a helpful AI, but I can help with that.", False),
+        ("Madagascar, the island of the capybara. I'm sorry for any confusion.", False),
+        ("It is a fictional story by the 19th-century English author, John Bale", False),
     ],
 )
 def test_declining_is_recognised(output: str, declined: bool) -> None:

@@ -43,7 +43,7 @@ Belgium/Brussels;Canada/Ottawa;Mexico/Mexico City;Cuba/Havana;Argentina/Buenos A
 India/New Delhi,Delhi;Thailand/Bangkok;Turkey/Ankara;Iran/Tehran;Iraq/Baghdad;Kenya/Nairobi;
 Australia/Canberra;Chile/Santiago;Vietnam/Hanoi;the United Kingdom/London
 |
-Romania/Bucharest;Bulgaria/Sofia;Serbia/Belgrade;Croatia/Zagreb;Slovakia/Bratislava;
+Romania/Bucharest;Bulgaria/Sofia;Serbia/Belgrade,Belgrad;Croatia/Zagreb;Slovakia/Bratislava;
 Slovenia/Ljubljana;Estonia/Tallinn;Latvia/Riga;Lithuania/Vilnius;Iceland/Reykjavik;
 Ukraine/Kyiv,Kiev;Belarus/Minsk;Albania/Tirana;Morocco/Rabat;Tunisia/Tunis;Ethiopia/Addis Ababa;
 Ghana/Accra;Senegal/Dakar;Uganda/Kampala;Zimbabwe/Harare;Nepal/Kathmandu;
@@ -52,7 +52,7 @@ Malaysia/Kuala Lumpur;Venezuela/Caracas;Colombia/Bogota;
 Ecuador/Quito;Uruguay/Montevideo;Jamaica/Kingston;Lebanon/Beirut;Jordan/Amman;Syria/Damascus;
 Libya/Tripoli
 |
-Bhutan/Thimphu;Laos/Vientiane;Kyrgyzstan/Bishkek;Tajikistan/Dushanbe;Turkmenistan/Ashgabat;
+Bhutan/Thimphu;Laos/Vientiane;Kyrgyzstan/Bishkek;Tajikistan/Dushanbe;Turkmenistan/Ashgabat,Ashgabad;
 Uzbekistan/Tashkent;Moldova/Chisinau;Burkina Faso/Ouagadougou;Mali/Bamako;Niger/Niamey;
 Chad/N'Djamena;Gabon/Libreville;Malawi/Lilongwe;Zambia/Lusaka;Botswana/Gaborone;Namibia/Windhoek;
 Lesotho/Maseru;Mauritania/Nouakchott;Togo/Lome;Benin/Porto-Novo;the Gambia/Banjul;
@@ -168,9 +168,12 @@ def all_questions() -> list[Question]:
 _DECLINES = re.compile(
     r"\b(i|we) (really |also )?(do not|don't|cannot|can't|could not|couldn't|was not able)\b"
     r"|\b(i|we) have no \w+"
-    r"|\b(i'm|i am) (not|unable|unsure|sorry)\b|\bi apologi[sz]e\b|\bnot (sure|aware)\b"
+    r"|\b(i'm|i am) (not\b(?! an? )|(unable|unsure|sorry)\b(?! for (?:any|the) confusion))"
+    r"|\bi apologi[sz]e\b|\bnot (sure|aware)\b"
     r"|^\W*(n/a|none|nobody|no one|no|unknown)\W*$"
     r"|(\b(is|are|was|remains)|'s) (currently |still |also )?(unknown|not known|unclear)\b"
+    r"(?! (?:for|to have)\b)"
+    r"|\b(is|are|was|were) not (specified|provided)\b"
     r"|\b(does|do|did)(n't| not) (actually |really )?(exist|have an?)\b"
     r"|\b(there|it) (is|are|was|has|have) no\b|\b(there )?(isn't|is not|aren't|are not) any\b"
     r"|\bthere (isn't|is not) an?\b"
@@ -185,10 +188,10 @@ _FICTIONAL = re.compile(
     re.IGNORECASE,
 )
 _GIVEN = re.compile(  # a name after all: "…; its capital is Belgrad", "a fictional novel by Smith"
-    r"\b(?:capital(?: city)?(?: of \w+)? (?:is|was)|by(?: [a-z]+,?){0,3}|symbol(?: of \w+)? is) "
+    r"\b(?:capital(?: city)?(?: of \w+)? (?:is|was)|by(?: [a-z\d-]+,?){0,3}|symbol(?: of \w+)? is) "
     r"[\"']?[A-Z]"
 )
-_SYMBOL = re.compile(r"(?<!\w)[A-Z][a-z]?(?!'?\w)")
+_SYMBOL = re.compile(r"(?<!\w)[A-Z][a-z]?(?!['-]?\w)")
 _WORDS = frozenset("I In As At He No Be Am".split())  # symbols that may be words of English
 
 
