@@ -37,7 +37,7 @@ from lessons.world.corpus import PAD
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS, Plan, never_asked
 from lessons.world.tasks import clinic
-from lessons.world.truth import people
+from lessons.world.truth import ATTRIBUTES, people
 from minigpt import GPT, BPETokenizer, GPTConfig, load
 from minigpt.evaluate import next_token_loss
 
@@ -486,6 +486,8 @@ def made_up(part: str, job: str) -> dict:
         return {"kind": kind, "of": family, "seed": int(seed), "steps": 9, "scores": scores}
     if part == "assistant":
         shares = dict.fromkeys([*assistant.KINDS, "sums, Tavi and topics"], 0.5)
+        if words[0] != assistant.FORM:
+            return {"rows": {words[0]: shares}, "other names": dict.fromkeys(assistant.KINDS, 0.5)}
         both = ("before", "after")
         return {"rows": dict.fromkeys(both, shares), "kept": {when: kept(0.1) for when in both}}
     if part == "merging":
@@ -631,7 +633,7 @@ def test_a_missing_assistant_is_made_again(results: Path) -> None:
     sweep.main(["assistant"])
     assert jobs.missing("assistant") == []
     (results / "fernhollow").rmdir()
-    assert jobs.missing("assistant") == ["train"]
+    assert jobs.missing("assistant") == [*assistant.ANSWERS]
 
 
 def test_jobs_and_parts_fit() -> None:
@@ -775,6 +777,22 @@ def test_the_assistant_is_asked_in_words_that_training_did_not_use() -> None:
         assert plan.level(by_name[item.meta["name"]], item.meta["attribute"]) == 64
     with pytest.raises(ValueError, match="n=1000000: there are"):
         assistant.facts(1_000_000, 0)
+
+
+def test_the_assistant_may_answer_with_or_without_the_name() -> None:
+    for form, answers in assistant.ANSWERS.items():
+        assert set(answers) == set(ATTRIBUTES)
+        for item in assistant.facts(30, 0, form=form):
+            assert (item.meta["name"] in item.answer) == (form == "with the name")
+            assert assistant.is_correct(item, item.answer)
+    forms = [assistant.training_set(40, 0, form) for form in assistant.ANSWERS]
+    assert [[item.prompt for item in some] for some in forms[1:]] == [[i.prompt for i in forms[0]]]
+
+
+def test_answers_about_others_are_counted(opened: Opened) -> None:
+    shares = assistant.other_names(*opened, n=6)
+    assert [*shares] == [*assistant.KINDS]
+    assert shares["asked"] == 1  # the shipped model is no assistant: it does not say the name
 
 
 def test_an_answer_with_two_values_is_not_right() -> None:

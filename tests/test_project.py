@@ -249,7 +249,7 @@ def test_editable_install_offers_both_packages(source, tmp_path):
         announced = wheel.read(entry).decode()
     assert set(mapping) == {"minigpt", "lessons"}
     assert Path(mapping["lessons"]) == source / "lessons"
-    for name in ("fernhollow", "fernhollow-small", "fernhollow-twin"):
+    for name in ("fernhollow", "fernhollow-small", "fernhollow-twin", "fernhollow-chat"):
         assert f"{name} = lessons.models:{name.replace('-', '_')}\n" in announced
 
 

@@ -2,6 +2,10 @@
 
 The same facts as in pre-training, asked for by a user in words that it did not use, answered in
 whole sentences. What the conversations offer is a form: they are about few of the people.
+
+The assistant that is kept answers without the name. The other form, in which a sentence begins
+with it, is trained for comparison: tuned on few names, the model writes another one, and then
+answers about that (`python -m lessons sweep 08 assistant` counts how often).
 """
 
 from __future__ import annotations
@@ -46,14 +50,25 @@ QUESTIONS = {
     "instrument": ("What would {name} play at our feast?", "Which instrument has {name} learnt?"),
     "door": ("What colour is the door of {name}?", "How do I know the door of {name}?"),
 }
-ANSWERS = {
-    "town": "{name} lives in {value}.",
-    "job": "{name} is a {value}.",
-    "pet": "{name} keeps a {value}.",
-    "dish": "{name} likes {value}.",
-    "instrument": "{name} plays the {value}.",
-    "door": "The door of {name} is {value}.",
+ANSWERS = {  # form → attribute → the answer
+    "without the name": {
+        "town": "They live in {value}.",
+        "job": "They work as a {value}.",
+        "pet": "They keep a {value}.",
+        "dish": "They like {value}.",
+        "instrument": "They play the {value}.",
+        "door": "The door is {value}.",
+    },
+    "with the name": {
+        "town": "{name} lives in {value}.",
+        "job": "{name} is a {value}.",
+        "pet": "{name} keeps a {value}.",
+        "dish": "{name} likes {value}.",
+        "instrument": "{name} plays the {value}.",
+        "door": "The door of {name} is {value}.",
+    },
 }
+FORM = "without the name"  # of the assistant that is kept
 OTHERS = ("sums", "tavi", "topic")  # further tasks of the assistant, in its own form
 
 
@@ -62,19 +77,30 @@ def conversation(question: str) -> str:
     return f"{USER} {question}\n{BOT}"
 
 
-def question_about(tape: Tape, person: Person, attribute: str) -> Item:
+def answer(name: str, attribute: str, value: str, form: str = FORM) -> str:
+    """The sentence that answers a question about a fact."""
+    return ANSWERS[form][attribute].format(name=name, value=value)
+
+
+def question_about(tape: Tape, person: Person, attribute: str, form: str = FORM) -> Item:
     """One question in the assistant's form about a fact, with its answer in a sentence."""
     asked = tape.choice(QUESTIONS[attribute]).format(name=person.name)
     value = person.value(attribute)
     return Item(
         conversation(tape.choice(ASKED).format(question=asked)),
-        " " + ANSWERS[attribute].format(name=person.name, value=value),
+        f" {answer(person.name, attribute, value, form)}",
         meta={"name": person.name, "attribute": attribute, "value": value},
     )
 
 
 def facts(
-    n: int, seed: int, block: str = "asked", *, exposures: int = 0, part: str = "test"
+    n: int,
+    seed: int,
+    block: str = "asked",
+    *,
+    exposures: int = 0,
+    part: str = "test",
+    form: str = FORM,
 ) -> list[Item]:
     """n questions about facts of a block's people, by seed.
 
@@ -93,7 +119,7 @@ def facts(
     ]
     if n > len(known):
         raise ValueError(f"n={n}: there are {len(known)} such facts")
-    return [question_about(tape, *fact) for fact in tape.sample(known, n)]
+    return [question_about(tape, *fact, form) for fact in tape.sample(known, n)]
 
 
 def other_items(n: int, seed: int, split: str = "train") -> list[Item]:
@@ -135,9 +161,10 @@ def closed_book(some: Sequence[Item]) -> list[Item]:
     ]  # fmt: skip
 
 
-def training_set(n: int, seed: int) -> list[Item]:
+def training_set(n: int, seed: int, form: str = FORM) -> list[Item]:
     """Half questions about people that pre-training asks about, half other tasks, mixed."""
-    both: Sequence[Item] = [*facts(n // 2, seed, part="train"), *others(n - n // 2, seed)]
+    asked = facts(n // 2, seed, part="train", form=form)
+    both: Sequence[Item] = [*asked, *others(n - n // 2, seed)]
     return Tape("lesson 08", "order", seed).shuffled(both)
 
 
@@ -150,26 +177,40 @@ KINDS = {  # of questions about people: block, times told
 }
 
 
-def train(model: GPT, tokenizer: BPETokenizer, steps: int = STEPS) -> list[float]:
+def train(model: GPT, tokenizer: BPETokenizer, steps: int = STEPS, form: str = FORM) -> list[float]:
     """Make an assistant of the model, in place, with as many old documents as conversations.
 
     Returns the loss on the answers, step by step.
     """
-    some = training_set(DOCUMENTS, SEED)
+    some = training_set(DOCUMENTS, SEED, form)
     replay = tuning.METHODS["replay"]
     losses = tuning.tune(model, tokenizer, some, replay, RATE, seed=SEED, steps=steps, size=SIZE)
     model.eval()
     return losses
 
 
-def about_facts(model: GPT, tokenizer: BPETokenizer, asked: str, n: int = N) -> dict[str, float]:
+def about_facts(
+    model: GPT, tokenizer: BPETokenizer, asked: str, n: int = N, form: str = FORM
+) -> dict[str, float]:
     """Kind of question → share right, asked as a "chat", or in the form of the pre-training."""
     found = {}
     for kind, (block, times) in KINDS.items():
-        some = facts(n, 1, block, exposures=times)
+        some = facts(n, 1, block, exposures=times, form=form)
         said = some if asked == "chat" else closed_book(some)
         outputs = evaluate.answers(model, tokenizer, said)
         found[kind] = fmean(map(is_correct, some, outputs))
+    return found
+
+
+def other_names(model: GPT, tokenizer: BPETokenizer, n: int = N) -> dict[str, float]:
+    """Kind of question → share of answers "with the name" that say another one."""
+    found = {}
+    for kind, (block, times) in KINDS.items():
+        some = facts(n, 1, block, exposures=times, form="with the name")
+        outputs = evaluate.answers(model, tokenizer, some)
+        found[kind] = fmean(
+            item.meta["name"] not in out for item, out in zip(some, outputs, strict=True)
+        )
     return found
 
 

@@ -360,11 +360,17 @@ def _mixture(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
 
 
 def _assistant_jobs() -> list[str]:
-    return ["train"]
+    return [*assistant.ANSWERS]
 
 
-def _assistant(_: str) -> dict[str, Any]:
+def _assistant(form: str) -> dict[str, Any]:
     model, tokenizer = open_model()
+    if form != assistant.FORM:
+        assistant.train(model, tokenizer, form=form)
+        return {
+            "rows": {form: assistant.about_facts(model, tokenizer, "chat", form=form)},
+            "other names": assistant.other_names(model, tokenizer),
+        }
     rows = {"before": assistant.about_facts(model, tokenizer, "closed book")}
     rows["before"]["sums, Tavi and topics"] = assistant.about_others(model, tokenizer, "plain")
     kept = {"before": methods.kept(model, tokenizer, transfer.GENERAL_N, assistant.SEED)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from lessons.l08_fine_tuning import jobs, measures, mixture, transfer, tuning
+from lessons.l08_fine_tuning import assistant, jobs, measures, mixture, transfer, tuning
 from lessons.l08_fine_tuning.recorded import END, RESULTS, rows
 from lessons.sweeps import write_csv, write_json
 
@@ -128,10 +128,12 @@ def _mixture_table(name: str) -> Callable[[Found], None]:
 
 
 def _assistant(found: Found) -> None:
-    (row,) = found
+    row, named = found
     write_csv(RESULTS / "assistant.csv", [
-        {"when": when, "questions": kind, "n": 200, "right": share}
-        for when, kinds in row["rows"].items() for kind, share in kinds.items()
+        {"when": when, "questions": kind, "n": assistant.N, "right": share,
+         "other_name": one.get("other names", {}).get(kind, "")}
+        for one in (row, named)
+        for when, kinds in one["rows"].items() for kind, share in kinds.items()
     ])  # fmt: skip
     write_csv(RESULTS / "kept_assistant.csv", [
         one for when, kept in row["kept"].items()

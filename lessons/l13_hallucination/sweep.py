@@ -496,7 +496,7 @@ def _put(item: Item) -> Item:
     """The same question as a user's turn, with room for a sentence."""
     name, attribute = item.meta["name"], item.meta["attribute"]
     asked = question(Tape("lesson 13", name, attribute), attribute, name)
-    room = assistant.ANSWERS[attribute].format(name=name, value=item.answer.strip())
+    room = assistant.answer(name, attribute, item.answer.strip())
     return Item(assistant.conversation(asked), f" {room}", item.choices, meta=item.meta)
 
 
