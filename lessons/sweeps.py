@@ -18,6 +18,7 @@ from typing import Any
 from lessons.claims import read_rules
 from lessons.course import ROOT, find_lesson, read_course
 from lessons.models import digest
+from minigpt import GPT, BPETokenizer, load
 from minigpt.files import write_text
 
 
@@ -70,6 +71,16 @@ def cpu_name() -> str:
             if key.strip() == "model name":
                 return value.strip()
     return platform.processor() or platform.machine()
+
+
+def open_model(name: str) -> tuple[GPT, BPETokenizer]:
+    """A model that tokenizes with BPE, as all that lessons ask do, and its tokenizer.
+
+    Raises what `minigpt.load` raises.
+    """
+    model, tokenizer = load(name)
+    assert isinstance(tokenizer, BPETokenizer)
+    return model, tokenizer
 
 
 def parts_named(

@@ -524,7 +524,7 @@ def results(monkeypatch, tmp_path: Path) -> Path:
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     monkeypatch.setattr(jobs, "PARTS", tmp_path / "parts")
     monkeypatch.setattr(sweep, "ProcessPoolExecutor", InOneProcess)
-    monkeypatch.setattr(jobs, "open_model", lambda name="": None)
+    monkeypatch.setattr(sweep, "open_model", lambda name: None)
     monkeypatch.setattr(jobs, "MODELS", tmp_path)
     monkeypatch.setattr(assistant, "NAME", "fernhollow")  # a model with a digest
     (tmp_path / "fernhollow").mkdir()

@@ -19,10 +19,10 @@ import torch
 from lessons import evaluate
 from lessons.l00_one_model import real, simple, tasks, two_ways
 from lessons.l00_one_model.recorded import RESULTS, tasks_done
-from lessons.sweeps import provenance, write_csv, write_json
+from lessons.sweeps import open_model, provenance, write_csv, write_json
 from lessons.world.families import FAMILIES
 from lessons.world.tasks.base import Item
-from minigpt import GPT, BPETokenizer, load
+from minigpt import GPT, BPETokenizer
 
 NAME = "fernhollow"
 SEEDS = range(40, 45)  # of the draws; trials before this run had other ones
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lessons sweep 00", description=__doc__)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args(argv)
-    _load(real.NAME)  # first, for it may not be there
+    open_model(real.NAME)  # first, for it may not be there
     jobs = [
         REAL,
         *(("both ways", str(seed)) for seed in SEEDS),
@@ -72,18 +72,12 @@ def _run(job: tuple[str, str]) -> tuple[Any, float]:
     kind, what = job
     found: Any
     if kind == "task":
-        found = score(*_load(NAME), what)
+        found = score(*open_model(NAME), what)
     elif job == REAL:
-        found = before_both({name: _load(name) for name in (NAME, real.NAME)})
+        found = before_both({name: open_model(name) for name in (NAME, real.NAME)})
     else:
-        found = both_ways(*_load(NAME), int(what))
+        found = both_ways(*open_model(NAME), int(what))
     return found, time.perf_counter() - start
-
-
-def _load(name: str) -> tuple[GPT, BPETokenizer]:
-    model, tokenizer = load(name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
 
 
 def n_items(name: str) -> int:

@@ -17,8 +17,8 @@ import torch
 
 from lessons.l07_generation import experiment
 from lessons.l07_generation.recorded import RESULTS
-from lessons.sweeps import provenance, write_csv, write_json
-from minigpt import GPT, BPETokenizer, generate_text, load
+from lessons.sweeps import open_model, provenance, write_csv, write_json
+from minigpt import generate_text, load
 
 SEEDS, N = range(10, 15), 100
 N_TOKENS = 100
@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings += [(t, cut) for cut in experiment.CUTS for t in experiment.CUT_TEMPERATURES]
     jobs = [(temperature, cut, seed) for temperature, cut in settings for seed in SEEDS]
     rows, seconds = [], 0.0
-    with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        arguments.processes, get_context("spawn"), torch.set_num_threads, (1,)
+    ) as pool:
         real = pool.submit(_repetition)
         for (temperature, cut, seed), (found, took) in zip(
             jobs, pool.map(_couplets, jobs), strict=True
@@ -75,17 +77,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_json(RESULTS / "provenance.json", origin)
 
 
-def _open(name: str) -> tuple[GPT, BPETokenizer]:
-    torch.set_num_threads(1)
-    model, tokenizer = load(name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
-
-
 def _couplets(job: tuple[float, str, int]) -> tuple[dict[str, Any], float]:
     """What one hundred couplets are like, and the seconds they took."""
     temperature, cut, seed = job
-    model, tokenizer = _open("fernhollow")
+    model, tokenizer = open_model("fernhollow")
     start = time.perf_counter()
     found = experiment.couplets(
         model, tokenizer, temperature, N, seed, **experiment.CUTS.get(cut, {})
@@ -95,7 +90,7 @@ def _couplets(job: tuple[float, str, int]) -> tuple[dict[str, Any], float]:
 
 def _repetition() -> tuple[list[dict[str, Any]], str, float]:
     """How SmolLM2 repeats itself, one of its greedy texts, and the seconds they took."""
-    model, tokenizer = _open("smollm2-135m")
+    model, tokenizer = open_model("smollm2-135m")
     start = time.perf_counter()
     rows = experiment.repetition(model, tokenizer, PROMPTS, N_TOKENS, seed=7)
     text = generate_text(model, tokenizer, PROMPTS[0], N_TOKENS, temperature=0)

@@ -30,9 +30,9 @@ from lessons.l08_fine_tuning import (
 from lessons.l08_fine_tuning.recorded import ADAPTERS, AGAIN, AGAIN_METHOD, AGAIN_N, RESULTS
 from lessons.models import MODELS, digest
 from lessons.pretrain import stored
-from lessons.sweeps import read_json
+from lessons.sweeps import open_model, read_json
 from lessons.world.tasks import clinic
-from minigpt import GPT, BPETokenizer, load, save_adapter
+from minigpt import save_adapter
 from minigpt.checkpoint import save_checkpoint
 from minigpt.train_config import TrainingDiverged
 
@@ -115,13 +115,6 @@ def _tried(part: str, job: Callable[[float], str]) -> dict[float, dict[str, Any]
     }
 
 
-def open_model(name: str = MAIN) -> tuple[GPT, BPETokenizer]:
-    """A model and its vocabulary."""
-    model, tokenizer = load(name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
-
-
 # --- transfer: notes needed from fernhollow and from random weights of its shape -----------------
 
 
@@ -130,7 +123,7 @@ def _before_jobs() -> list[str]:
 
 
 def _before(seed: str) -> dict[str, Any]:
-    return transfer.before(*open_model(), int(seed))
+    return transfer.before(*open_model(MAIN), int(seed))
 
 
 def _start_job(start: str, optimizer: str) -> Callable[[float], str]:
@@ -154,7 +147,7 @@ def _start_rate_jobs() -> list[str]:
 
 
 def _start_rate(start: str, n: str, seed: str, optimizer: str, rate: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     return transfer.learn(model, tokenizer, start, int(n), int(seed), optimizer, float(rate))
 
 
@@ -178,7 +171,7 @@ def curve_jobs(start: str) -> list[str]:
 
 
 def _curve(start: str, n: str, seed: str, optimizer: str, rate: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     row = transfer.learn(model, tokenizer, start, int(n), int(seed), optimizer, float(rate))
     row |= transfer.tested(model, tokenizer, int(n), int(seed))
     if start == transfer.PRETRAINED and int(n) == transfer.SPECIALIST:
@@ -219,7 +212,7 @@ def _rates_of(method: tuning.Method) -> list[float]:
 
 
 def _rate(name: str, seed: str, rate: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     try:
         row = methods.tuned(model, tokenizer, name, int(seed), float(rate))
     except tuning.Diverged:
@@ -254,7 +247,7 @@ def _method_jobs() -> list[str]:
 
 
 def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     row = methods.tuned(model, tokenizer, name, int(seed), float(rate), 2 * methods.MOST)
     row |= methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
     if int(seed) == SEEDS[0]:
@@ -278,7 +271,7 @@ def _control_jobs() -> list[str]:
 
 
 def _control(seed: str, rate: str, steps: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     methods.old_alone(model, tokenizer, int(seed), float(rate), int(steps))
     row = {"method": tuning.OLD_ALONE.name, "seed": int(seed)}
     return row | methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
@@ -312,7 +305,7 @@ def _mixture_rate_jobs() -> list[str]:
 
 
 def _mixture_rate(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
-    _, tokenizer = open_model()
+    _, tokenizer = open_model(MAIN)
     families = (family,) if family else MIXED
     try:
         model, steps = mixture.train(kind, family, tokenizer, int(seed), float(rate))
@@ -350,7 +343,7 @@ def _left_out_jobs() -> list[str]:
 
 
 def _mixture(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
-    _, tokenizer = open_model()
+    _, tokenizer = open_model(MAIN)
     model, steps = mixture.train(kind, family, tokenizer, int(seed), float(rate))
     found = mixture.measure(model, tokenizer, mixture.families_of(kind, family), int(seed))
     return {"kind": kind, "of": family, "seed": int(seed), "steps": steps, "scores": found}
@@ -364,7 +357,7 @@ def _assistant_jobs() -> list[str]:
 
 
 def _assistant(form: str) -> dict[str, Any]:
-    model, tokenizer = open_model()
+    model, tokenizer = open_model(MAIN)
     if form != assistant.FORM:
         assistant.train(model, tokenizer, form=form)
         return {
@@ -393,7 +386,7 @@ def _merging_jobs() -> list[str]:
 
 
 def _merging(seed: str, rate: str) -> dict[str, Any]:
-    return {"rows": merging.measure(*open_model(), int(seed), float(rate))}
+    return {"rows": merging.measure(*open_model(MAIN), int(seed), float(rate))}
 
 
 # --- SmolLM2: all weights or LoRA ----------------------------------------------------------------

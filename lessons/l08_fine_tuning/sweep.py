@@ -18,7 +18,7 @@ import torch
 
 from lessons.l08_fine_tuning import jobs, real, tables
 from lessons.l08_fine_tuning.recorded import RESULTS
-from lessons.sweeps import provenance, read_json, write_json
+from lessons.sweeps import open_model, provenance, read_json, write_json
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown := sorted({*parts} - {*jobs.JOBS}):
         raise ValueError(f"no parts {unknown}; there are {', '.join(jobs.JOBS)}")
     if any(part.startswith("real") for part in parts):
-        jobs.open_model(real.NAME)  # first, for it may not be there
+        open_model(real.NAME)  # first, for it may not be there
     jobs.PARTS.mkdir(parents=True, exist_ok=True)
     for part in parts:
         while todo := [(part, job) for job in jobs.missing(part)]:

@@ -23,9 +23,9 @@ import torch
 from lessons.l09_few_shot import absent, deeper, diversity, induction, shots, smol
 from lessons.l09_few_shot.recorded import RESULTS
 from lessons.models import along, fernhollow_small
-from lessons.sweeps import part_file, provenance, read_json, write_csv, write_json
+from lessons.sweeps import open_model, part_file, provenance, read_json, write_csv, write_json
 from lessons.world.tasks import by_example
-from minigpt import GPT, BPETokenizer, load
+from minigpt import GPT, BPETokenizer
 
 PARTS = RESULTS / "parts"
 NAME = "fernhollow"
@@ -84,9 +84,7 @@ def _rows(found: Mapping[str, dict[str, Any]], start: str) -> list[dict[str, Any
 
 @cache
 def _opened(name: str = NAME) -> tuple[GPT, BPETokenizer]:
-    model, tokenizer = load(name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
+    return open_model(name)
 
 
 # What decides the claims.

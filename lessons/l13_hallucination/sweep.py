@@ -34,14 +34,22 @@ from lessons.l08_fine_tuning import assistant
 from lessons.l13_hallucination import abstain, frequency, records, smol, wording
 from lessons.l13_hallucination.recorded import RESULTS
 from lessons.models import MODELS, digest
-from lessons.sweeps import part_file, provenance, read_csv, read_json, write_csv, write_json
+from lessons.sweeps import (
+    open_model,
+    part_file,
+    provenance,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 from lessons.world.corpus import encode
 from lessons.world.people_language import question
 from lessons.world.tape import Tape
 from lessons.world.tasks import passages
 from lessons.world.tasks.base import Item
 from lessons.world.truth import ATTRIBUTES, people
-from minigpt import GPT, BPETokenizer, generate, load
+from minigpt import GPT, BPETokenizer, generate
 from minigpt.evaluate import sequence_logprob
 from minigpt.tokenizer import END
 
@@ -148,13 +156,6 @@ def _run(job: tuple[str, str]) -> float:
     return float(found["seconds"])
 
 
-def _open(name: str) -> tuple[GPT, BPETokenizer]:
-    known = (MODELS / name).is_dir()
-    model, tokenizer = load(str(MODELS / name) if known else name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
-
-
 # Answers, and the text behind them.
 
 
@@ -165,7 +166,7 @@ def _answer_jobs() -> list[str]:
 def _answer(job: str) -> dict[str, Any]:
     if job == "text":
         return {"people": _text()}
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     if job == "guesses":
         return {"guesses": _guesses(model, tokenizer)}
     return {"rows": answered(model, tokenizer, int(job), records.GROUPS)}
@@ -238,7 +239,7 @@ def _twin_jobs() -> list[str]:
 
 
 def _twin(name: str) -> dict[str, Any]:
-    model, tokenizer = _open(name)
+    model, tokenizer = open_model(name)
     rows = answered(model, tokenizer, 0, TWIN_GROUPS)
     for split in ("unanswerable", "test"):
         tape = Tape("lesson 13", "passages", split)
@@ -285,7 +286,7 @@ def sampled(
 
 
 def _sample(group: str) -> dict[str, Any]:
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     some = [item for number in range(2) for item in records.part(group, number)][:SAMPLED]
     rows = []
     for at, row in enumerate(records.record(model, tokenizer, group, some)):
@@ -383,7 +384,7 @@ def _arm_jobs() -> list[str]:
 
 
 def _arm(arm: str, seed_: str) -> dict[str, Any]:
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     seed = int(seed_)
     if arm == "before":
         return {"rows": [*abstain.rows(model, tokenizer, arm, 0, seed)]}
@@ -406,7 +407,7 @@ def _wording_jobs() -> list[str]:
 
 
 def _wording(arm: str, seed_: str) -> dict[str, Any]:
-    _, tokenizer = _open(MAIN)
+    _, tokenizer = open_model(MAIN)
     seed = int(seed_)
     who = wording.setting(seed)
     model = wording.train(tokenizer, who, arm, seed)
@@ -438,7 +439,7 @@ def _smol_jobs() -> list[str]:
 
 
 def _smol(way: str, band: str) -> dict[str, Any]:
-    model, tokenizer = _open(smol.NAME)
+    model, tokenizer = open_model(smol.NAME)
     if way == "sentence":
         ids = torch.tensor([tokenizer.encode(smol.BEGINNING)])
         text = generate(model, ids, 30, temperature=0)[0, ids.size(1) :].tolist()
@@ -463,7 +464,7 @@ def _tuned_jobs() -> list[str]:
 
 
 def _tuned(name: str) -> dict[str, Any]:
-    model, tokenizer = _open(name)
+    model, tokenizer = open_model(name)
     return {"rows": [{"model": name, **row} for row in tuned_rows(model, tokenizer, name)]}
 
 

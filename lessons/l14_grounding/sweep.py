@@ -20,11 +20,19 @@ import torch
 from lessons.l13_hallucination import smol
 from lessons.l14_grounding import arms, injection, papers, prompting, real, retrieval
 from lessons.l14_grounding.recorded import RESULTS, best_way, draw_before
-from lessons.sweeps import parts_named, provenance, read_csv, read_json, write_csv, write_json
+from lessons.sweeps import (
+    open_model,
+    parts_named,
+    provenance,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 from lessons.world.people_language import question
 from lessons.world.tape import Tape
 from lessons.world.tasks.passages import NOT_STATED
-from minigpt import GPT, BPETokenizer, load
+from minigpt import GPT, BPETokenizer
 
 MAIN = "fernhollow"
 REAL = "SmolLM2-135M-Instruct, weights of 4 to 5 bits"
@@ -80,19 +88,13 @@ def _decide(rules: dict[str, str]) -> None:
     write_json(RESULTS / "provenance.json", whole)
 
 
-def _open(name: str) -> tuple[GPT, BPETokenizer]:
-    model, tokenizer = load(name)
-    assert isinstance(tokenizer, BPETokenizer)
-    return model, tokenizer
-
-
 def _bm25(seed: int) -> retrieval.BM25:
     return retrieval.BM25([paper.text for paper in papers.library(seed).papers])
 
 
 def prompts(seed: int = prompting.SEED) -> list[dict[str, Any]]:
     """Five draws; one more, to choose the first draw's prompt by."""
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     found = []
     for draw in (*DRAWS, len(DRAWS)):
         found += prompting.world_rows(model, tokenizer, N_PROMPTS, draw, seed=seed)
@@ -104,7 +106,7 @@ def all_arms(seed: int = papers.SEED) -> list[dict[str, Any]]:
 
     `seed`: of the library and the questions; another one gives papers that nobody has seen.
     """
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     held, retriever = papers.library(seed), _bm25(seed)
     found = []
     for draw in DRAWS:
@@ -126,7 +128,7 @@ NAME_ALONE = "BM25, the name alone"
 
 def recall(seed: int = papers.SEED) -> list[dict[str, Any]]:
     """The numbers of the ten best papers by each way of finding, in trained and in new words."""
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     texts = [paper.text for paper in papers.library(seed).papers]
     bm25 = retrieval.BM25(texts)
     ways: dict[str, retrieval.Retriever] = {
@@ -164,7 +166,7 @@ def citations(seed: int = papers.SEED) -> list[dict[str, Any]]:
     `should_be` comes from the facts that the paper was written from, not from its words; -1: no
     sentence states this answer of this person. `by_chance` says so as often as it is so.
     """
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     found = []
     for group in papers.GROUPS:
         for asked in papers.questions(group, "stated", N_CITED, 0, seed):
@@ -206,7 +208,7 @@ def _cited(
 
 def attacks(seed: int = papers.SEED) -> list[dict[str, Any]]:
     """Attacks and defences on papers about people of whom nothing, and much, was read."""
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     found = []
     for group in papers.GROUPS:
         some = papers.questions(group, "stated", N_ATTACKED, 0, seed)
@@ -217,7 +219,7 @@ def attacks(seed: int = papers.SEED) -> list[dict[str, Any]]:
 
 def positions(seed: int = papers.SEED) -> list[dict[str, Any]]:
     """The paper that answers among 0 to 3 others, at each place: one passage, read at once."""
-    model, tokenizer = _open(MAIN)
+    model, tokenizer = open_model(MAIN)
     held = papers.library(seed)
     found = []
     for number, asked in enumerate(papers.questions(papers.UNREAD, "stated", N_PLACED, 0, seed)):
@@ -261,7 +263,7 @@ def smol_questions() -> list[tuple[int, smol.Question]]:
 
 def real_prompts() -> list[dict[str, Any]]:
     """400 questions under every prompt."""
-    model, tokenizer = _open(real.NAME)
+    model, tokenizer = open_model(real.NAME)
     found = []
     some = smol_questions()
     for at in range(0, len(some), 20):
@@ -284,7 +286,7 @@ def passage_parts() -> list[list[real.Question]]:
 
 def real_arms() -> list[dict[str, Any]]:
     """120 questions on invented things under every arm."""
-    model, tokenizer = _open(real.NAME)
+    model, tokenizer = open_model(real.NAME)
     retriever = retrieval.BM25(real.passages()[0])
     found = []
     for part, some in enumerate(passage_parts()):
@@ -297,13 +299,13 @@ def real_arms() -> list[dict[str, Any]]:
 
 def real_lies() -> list[dict[str, Any]]:
     """60 capitals, with nothing to read and with passages that lie."""
-    return real.lie_rows(*_open(real.NAME), real.lies())
+    return real.lie_rows(*open_model(real.NAME), real.lies())
 
 
 def real_attacks() -> list[dict[str, Any]]:
     """An order in the passage, on both questions that each passage answers."""
     _, some = real.passages()
-    return injection.chat_record(*_open(real.NAME), [one for one in some if one.answers])
+    return injection.chat_record(*open_model(real.NAME), [one for one in some if one.answers])
 
 
 PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
