@@ -871,17 +871,19 @@ def test_the_view_searches_and_escapes(opened: tuple[GPT, BPETokenizer]) -> None
     box = search_view(*opened, first="<b>Nobody</b> & Sons")
     (somebody, nobody), name, attribute, view = box.children[0].children, *box.children[1:]
     assert "<b>Nobody</b>" not in view.value
-    assert "0 documents that it read name &lt;b&gt;Nobody" in view.value
+    assert "0 of 0 documents that name &lt;b&gt;Nobody" in view.value
     assert "There is no truth" in view.value
+    name.value = "a" * 300
+    assert f"that name {'a' * 60}… say so" in view.value
     somebody.click()
-    assert "documents that it read name" in view.value
+    assert "documents that name" in view.value
     assert "That is" in view.value
     assert name.value in {person.name for person in people()}
     before = view.value
     attribute.value = "pet"
     assert view.value != before
     nobody.click()
-    assert "0 say so" in view.value
+    assert "0 of 0 documents" in view.value
     name.value = "  "
     assert "type a name" in view.value
 

@@ -95,6 +95,12 @@ def _calibration_mistakes(confidence: Sequence[float], right: Sequence[int]) -> 
             (sum(abs(m - s) for _, m, s, _ in found), "the sum of the differences, unweighted",
              "Weigh each bin by its share of the answers."),
             (100 * _error(found), "percent", "Give a number from 0 to 1."),
+            (n * _error(found), "a sum over the answers", "Divide by the number of answers."),
+            (sum(k * (m - s) ** 2 for k, m, s, _ in found) / n, "squared differences",
+             "The difference without its sign, not its square."),
+            (_error(_gaps(sorted(confidence), right, _tenth)),
+             "confidences sorted, and `right` left as it was",
+             "`right` must stay with its confidence."),
             (sum(abs(c - r) for c, r in zip(confidence, right, strict=True)) / n,
              "the distance of each single answer from 0 or 1",
              "First average within the bin (a tenth, not each different confidence), confidence "
@@ -201,6 +207,33 @@ def calibration_error(confidence, right):
         Wrong(
             _BINS + "    return sum(len(b) * abs(b[0][0] - s) for b, s in zip(bins, share)) / n\n",
             "over all answers",
+        ),
+        Wrong(
+            _BINS + "    return sum(len(b) * abs(c - s) for b, c, s in zip(bins, conf, share))\n",
+            "by the number of answers",
+        ),
+        Wrong(
+            _BINS + "    gaps = zip(bins, conf, share)\n"
+            "    return sum(len(b) * (c - s) ** 2 for b, c, s in gaps) / n\n",
+            "not its square",
+        ),
+        Wrong(
+            _BINS.replace("    bins = [[]", "    confidence = sorted(confidence)\n    bins = [[]")
+            + "    return sum(len(b) * abs(c - s) for b, c, s in zip(bins, conf, share)) / n\n",
+            "stay with its",
+        ),
+        Wrong(
+            """
+def calibration_error(confidence, right):
+    total = 0.0
+    for low in range(10):
+        inside = [i for i, c in enumerate(confidence) if min(int(c * 10), 9) == low]
+        mean = np.mean([confidence[i] for i in inside]) if inside else float("nan")
+        share = np.mean([right[i] for i in inside]) if inside else float("nan")
+        total += abs(mean - share) * len(inside) / len(right)
+    return total
+""",
+            "leave it out",
         ),
         Wrong(
             _BINS + "    return max(abs(c - s) for c, s in zip(conf, share))\n",
@@ -315,6 +348,13 @@ def _calibration_error(attempt: Any) -> None:
                 think="To which bin does a confidence of exactly 1 belong?",
             ) from None
         some = f"{len(right)} answers" if len(right) > 4 else f"{confidence}, {right}"
+        number = _scalar(came)
+        expect(
+            not (isinstance(number, torch.Tensor) and bool(number.isnan().any())),
+            expected=f"the error of {some} to be {expected:.4f}",
+            came="nan, not a number",
+            think="A bin without answers has no mean: leave it out.",
+        )
         mistakes = _calibration_mistakes(confidence, right)
         refuse_known(
             _scalar(came), mistakes, f"the error of {some} to be {expected:.4f}", _number(expected)
@@ -354,6 +394,12 @@ def _unseen_mistakes(facts: Sequence[object]) -> list[Mistake]:
              "Only those that were read exactly once."),
             (single / (n + 1), "one text too many below the line",
              "Divide by the number of texts read."),
+            (single / max(n - 1, 1), "one text too few below the line",
+             "Divide by the number of texts read, all of them."),
+            (100 * single / n, "percent", "Give a number from 0 to 1."),
+            (0, "0", "`//` drops the fraction; and a Counter goes over its keys: the counts are in "
+             "`.values()`."),
+            (1, "1", "Every text counted? Only facts that were read exactly once count."),
             (alone / n, "facts that do not stand beside themselves",
              "The same fact may come again much later: count over the whole list."),
         )
@@ -442,6 +488,46 @@ def unseen_share(facts):
             """
 def unseen_share(facts):
     from collections import Counter
+    return sum(c == 1 for c in Counter(facts).values()) / (len(facts) - 1)
+""",
+            "all of them",
+        ),
+        Wrong(
+            """
+def unseen_share(facts):
+    from collections import Counter
+    return 100 * sum(c == 1 for c in Counter(facts).values()) / len(facts)
+""",
+            "from 0 to 1",
+        ),
+        Wrong(
+            """
+def unseen_share(facts):
+    from collections import Counter
+    return sum(c == 1 for c in Counter(facts).values()) // len(facts)
+""",
+            "drops the fraction",
+        ),
+        Wrong(
+            """
+def unseen_share(facts):
+    from collections import Counter
+    return sum(c == 1 for c in Counter(facts)) / len(facts)
+""",
+            "over its keys",
+        ),
+        Wrong(
+            """
+def unseen_share(facts):
+    from collections import Counter
+    return sum(Counter(facts).values()) / len(facts)
+""",
+            "Every text counted",
+        ),
+        Wrong(
+            """
+def unseen_share(facts):
+    from collections import Counter
     return [fact for fact, c in Counter(facts).items() if c == 1]
 """,
             "How many",
@@ -452,7 +538,7 @@ def _unseen_share(attempt: Any) -> None:
     generator = hidden(13)
     drawn = (torch.rand(40, generator=generator) ** 2 * 30).long().tolist()  # common and rare ones
     for facts in (
-        [*"abacdabcebaad"],
+        [*"aabdaebgcbhea"],
         ["a", "b", "a", "c"],
         [1, 2, 3, 4],
         ["x", "x"],
@@ -500,8 +586,15 @@ def _risk_mistakes(
     wrong = [1 - r for r in right]
     risk = sum(wrong[i] for i in kept) / len(kept)
     unsure = _kept([-c for c in confidence], coverage)
+    order = sorted(range(n), key=lambda i: -confidence[i])
+    more, fewer = order[: len(kept) + 1], order[: max(len(kept) - 1, 1)]
     found = [
+        *((sum(wrong[i] for i in some) / len(some), f"the error among {len(some)} answers",
+           f"How many are answered? {len(kept)} of {n}, not {also}.")
+          for some, also in ((more, "one more"), (fewer, "one fewer"))),
         (1 - risk, "the share of right ones", "Asked is the share of wrong ones."),
+        (sum(right[i] for i in kept) / n, "the right ones, as a share of all questions",
+         "Asked is the share of wrong ones, among those that are answered."),
         (100 * risk, "percent", "Give a number from 0 to 1."),
         (sum(wrong[i] for i in kept), "a number of wrong answers",
          "What share is that among those answered?"),
@@ -524,7 +617,7 @@ def _risk_mistakes(
         above = [w for c, w in zip(confidence, wrong, strict=True) if c >= limit]
         value = sum(above) / len(above) if above else 0.0
         found.append((value, "the error of all answers above a level of confidence", think))
-    half = _kept(confidence, 0.5)
+    half = order[: max(1, n // 2)]
     found.append(
         (sum(wrong[i] for i in half) / len(half), "half of the answers kept",
          "`coverage` says which part.")
@@ -610,6 +703,30 @@ def error_at(confidence, right, coverage):
 """,
             "at least one",
         ),
+        *(
+            Wrong(
+                f"""
+def error_at(confidence, right, coverage):
+    order = sorted(range(len(right)), key=lambda i: -confidence[i])
+    kept = order[: max(1, round(coverage * len(right)) {change})]
+    return sum(1 - right[i] for i in kept) / len(kept)
+""",
+                says,
+            )
+            for change, says in (("+ 1", "not one more"), ("- 1", "not one fewer"))
+        ),
+        Wrong(
+            _SORTED + "    return sum(right[i] for i in kept) / len(right)\n", "among those that"
+        ),
+        Wrong(
+            """
+def error_at(confidence, right, coverage):
+    pairs = sorted(zip(confidence, right))
+    kept = pairs[-round(coverage * len(right)):]
+    return sum(1 - r for _, r in kept) / len(kept)
+""",
+            "all are kept",
+        ),
     ],
 )
 def _error_at(attempt: Any) -> None:
@@ -619,17 +736,45 @@ def _error_at(attempt: Any) -> None:
     many = (said.tolist(), was.tolist())
     for confidence, right, coverage, think in (
         (
-            [0.72, 0.89, 0.77, 0.61, 0.35, 0.15, 0.51, 0.38, 0.76, 0.28],
-            [0, 0, 0, 0, 1, 1, 1, 0, 1, 1],
-            0.3,
-            "The share of wrong ones among the three surest.",
-        ),
+            [
+                0.55,
+                0.94,
+                0.56,
+                0.3,
+                0.59,
+                0.21,
+                0.47,
+                0.91,
+                0.64,
+                0.76,
+                0.17,
+                0.33,
+                0.86,
+                0.25,
+                0.85,
+                0.54,
+                0.26,
+                0.22,
+                0.24,
+                0.31,
+                0.7,
+                0.44,
+                0.49,
+            ],
+            [0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0],
+            0.35,
+            "The share of wrong ones among the eight surest.",
+        ),  # here nearly every known mistake gives another number
         ([0.62, 0.71, 0.83, 0.94], [0, 0, 1, 1], 0.5, "The two surest are right."),
         (*many, 0.25, "Ten of forty are answered."),
         (*many, 0.75, "Thirty of forty are answered."),
         (*many, 1.0, "Everything is answered."),
         (*many, 0.01, "At least one is kept: the surest."),
     ):
+        everything: list[Mistake] = [
+            (_number(1 - sum(right) / len(right)), "the error of all answers",
+             "Where the count comes to 0, all are kept. The text says: at least one.")
+        ]  # fmt: skip
         kept = _kept(confidence, coverage)
         expected = sum(1 - right[i] for i in kept) / len(kept)
         try:
@@ -646,7 +791,7 @@ def _error_at(attempt: Any) -> None:
         what = f"the error of {some} at a coverage of {coverage:.0%}"
         refuse_known(
             _scalar(came),
-            _risk_mistakes(confidence, right, coverage),
+            _risk_mistakes(confidence, right, coverage) if coverage > 0.1 else everything,
             f"{what} to be {expected:.4f}",
             _number(expected),
         )

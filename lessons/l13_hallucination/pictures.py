@@ -63,7 +63,7 @@ def guesses(found: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
         ax.scatter(
             told, guessed, s=18, color=color, marker=marker, alpha=0.6, label=f"{name} world"
         )
-    ends = (0.02, 30)
+    ends = (0.005, 30)
     ax.plot(ends, ends, color=COLORS["black"], linewidth=1, label="guessed as told")
     ax.set(xlabel="told of a value (% of the texts)", ylabel="guessed of it (%)")
     ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
@@ -86,7 +86,7 @@ def calibration(
     ax.plot([0, 100], [0, 100], color=COLORS["black"], linewidth=1)
     ax.scatter(
         [100 * b.confidence for b in bins], [100 * b.accuracy for b in bins],
-        s=[20 + 300 * b.n / len(right) for b in bins], color=COLORS["blue"],
+        s=[10 + 1500 * b.n / len(right) for b in bins], color=COLORS["blue"],
     )  # fmt: skip
     for (name, at), color in zip((marked or {}).items(), PALETTE[1:], strict=False):
         ax.axvline(100 * at, color=color, linestyle="--", label=name)
@@ -122,26 +122,31 @@ def risk(scores: Mapping[str, Sequence[float]], right: Sequence[int]) -> Figure:
 
 
 def frequency(curves: Mapping[float, Mapping[str, Interval]]) -> Figure:
-    """Errors over the missing mass, a point for each exponent: GPT, 4-gram model and table."""
+    """Error minus missing mass over the missing mass, a point for each exponent.
+
+    GPT, 4-gram model and table stand beside one another, a little apart.
+    """
     fig, ax = plt.subplots(figsize=(8.5, 5.2))
     x = [100 * curve["missing_mass"][0] for curve in curves.values()]
-    for name, label, color, marker in (
+    styles = (
         ("table", "table of what was read", COLORS["orange"], "s"),
         ("ngram", "4-gram model, greedy", COLORS["vermillion"], "x"),
         ("gpt", "GPT, greedy", COLORS["blue"], "o"),
         ("gpt_sampled", "GPT, sampled", COLORS["sky"], "^"),
-    ):
+    )
+    for at, (name, label, color, marker) in enumerate(styles):
         mean, low, high = (
-            [100 * curve[name][part] for curve in curves.values()] for part in range(3)
+            [100 * curve[name][part] - x[n] for n, curve in enumerate(curves.values())]
+            for part in range(3)
         )
         ax.errorbar(
-            x, mean, [np.subtract(mean, low), np.subtract(high, mean)], fmt=marker, color=color,
-            markersize=13 if marker == "s" else 8, mfc="none" if marker == "s" else color,
-            capsize=4, label=label,
+            [place + 1.1 * (at - 1.5) for place in x], mean,
+            [np.subtract(mean, low), np.subtract(high, mean)],
+            fmt=marker, color=color, markersize=8, capsize=4, label=label,
         )  # fmt: skip
-    ax.plot([0, 100], [0, 100], color=COLORS["black"], linewidth=1, label="error = missing mass")
-    ax.set(xlabel="missing mass: asked, and never read (%)", ylabel="error (%)")
-    ax.set(xlim=(0, 100), ylim=(0, 103))
+    ax.axhline(0, color=COLORS["black"], linewidth=1, label="error = missing mass")
+    ax.set(xlabel="missing mass: asked, and never read (%)")
+    ax.set(ylabel="error minus missing mass (points)", xlim=(0, 100))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return fig
 

@@ -36,7 +36,7 @@ SEEN = {  # what training shows of the people of a group
     "0": "other facts of the person are told, this one never",
     **{str(n): f"told in {n} document{'s' * (n > 1)}, asked for in none" for n in LEVELS if n},
     OTHER: "told in 40, asked for in none (other facts of the person are)",
-    ASKED: "told in 40, asked for and answered in 18",
+    ASKED: "told in 40, and asked for and answered in 18 more",
     POPULAR: "the truth told in 8, a falsehood in 32",
 }
 PARTS, N = 5, 150  # disjoint parts of a group's questions, and how many are asked of each at most

@@ -16,6 +16,7 @@ from lessons.world.truth import ATTRIBUTES, invented_name, people
 from minigpt import GPT, BPETokenizer
 
 SHOWN = 3  # documents
+LONG = 60  # letters of a name
 
 
 def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidgets.VBox:
@@ -59,14 +60,18 @@ def search_view(model: GPT, tokenizer: BPETokenizer, first: str = "") -> ipywidg
         found = records.saying(about, row["output"]) if row["stated"] else []
         listed = "".join(f"<li>{html.escape(text)}</li>" for text in found[:SHOWN])
         truth = truths.get(who, {}).get(attribute.value)
-        mark = "There is no truth: nobody has this name."
+        mark = "There is no truth: nobody in Fernhollow has exactly this name (capitals count)."
         if truth:
             mark = "That is true." if truth == row["output"] else f"That is false: {truth}."
+        if not row["stated"]:
+            mark = f"That is not the name of any {attribute.value}. {mark}"
+        shown = who if len(who) <= LONG else f"{who[:LONG]}…"
+        said = html.escape(row["output"]) or "(nothing)"
         view.value = (
-            f"<p>{html.escape(item.prompt)} <b>{html.escape(row['output'])}</b> "
+            f"<div style='overflow-wrap:anywhere'><p>{html.escape(item.prompt)} <b>{said}</b> "
             f"(probability {row['confidence']:.0%}). {html.escape(mark)}</p>"
-            f"<p>{len(about)} documents that it read name {html.escape(who)}, "
-            f"{len(found)} say so.</p><ul>{listed}</ul>"
+            f"<p>{len(found)} of {len(about)} documents that name {html.escape(shown)} say so.</p>"
+            f"<ul>{listed}</ul></div>"
         )
 
     somebody.on_click(lambda _: take(True))
