@@ -204,11 +204,18 @@ def output_blocks(output: NotebookNode) -> Iterator[Block]:
         yield from _text_blocks(data["text/plain"])
 
 
+def wrap(line: str, width: int = 106) -> list[str]:
+    """A printed line in pieces no longer than `width`: at the last blank of their second half."""
+    pieces = []
+    while len(line) > width:
+        at = line.rfind(" ", width // 2, width + 1) + 1 or width
+        pieces.append(line[:at].rstrip())
+        line = line[at:]
+    return [*pieces, line]
+
+
 def _text_blocks(text: str) -> Iterator[Block]:
-    wrapped = [
-        line[at : at + 106] for line in text.rstrip("\n").split("\n")
-        for at in range(0, max(1, len(line)), 106)
-    ]  # fmt: skip
+    wrapped = [piece for line in text.rstrip("\n").split("\n") for piece in wrap(line)]
     for piece in cut(wrapped, TEXT_LINES):
         shown = html.escape("\n".join(piece))
         yield Block(f'<pre class="output">{shown}</pre>', 24 * len(piece) + 26)
@@ -253,11 +260,17 @@ def slides(notebook: NotebookNode, guide: str = "") -> list[Slide]:
 
 
 def _add_markdown(found: list[Slide], source: str, kind: str) -> None:
-    """Begin slides at headings, and go on with the rest of the text."""
+    """Begin slides at headings, and go on with the rest of the text.
+
+    A heading directly below another one shares its slide: "Experiment: how often".
+    """
     for part in re.split(r"^(?=#{1,6} )", source, flags=re.MULTILINE):
         if heading := re.match(r"(#{1,6}) +(.+?) *#*$", part, flags=re.MULTILINE):
             first = len(heading[1]) <= 2
-            found.append(Slide(heading[2], first or not found))
+            if found and not found[-1].blocks and not first:
+                found[-1].heading += f": {heading[2]}"
+            else:
+                found.append(Slide(heading[2], first or not found))
             part = part[heading.end() :]
         elif kind in ("slide", "subslide") and found and part.strip():
             found.append(Slide(found[-1].heading, kind == "slide"))

@@ -220,6 +220,27 @@ def test_each_notebook_has_its_part_of_the_guide(tmp_path):
     assert "06b" not in said["Predict"]
 
 
+def test_printed_lines_are_wrapped_at_blanks():
+    line = "probability " * 12
+    assert slides.wrap(line, 30) == ["probability probability", *["probability probability"] * 4,
+                                     "probability probability "]  # fmt: skip
+    assert slides.wrap("z" * 65, 30) == ["z" * 30, "z" * 30, "z" * 5]
+    assert slides.wrap("  short", 30) == ["  short"]
+
+
+def test_a_heading_below_a_heading_shares_its_slide():
+    cells = [
+        nbformat.v4.new_code_cell("import os"),
+        nbformat.v4.new_markdown_cell("# Title\n\nWhat it is about."),
+        nbformat.v4.new_markdown_cell(
+            "## Experiment\n\n### How often\n\nText.\n\n### How sure\n\nMore."
+        ),
+    ]
+    found = slides.slides(nbformat.v4.new_notebook(cells=cells))
+    assert [one.heading for one in found] == ["Title", "Experiment: How often", "How sure"]
+    assert [one.first for one in found] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     "lesson", [one for one in read_course() if one.exists], ids=lambda one: one.no
 )
