@@ -497,8 +497,10 @@ def test_answers_are_checked_by_name_or_symbol(about: str, output: str, right: b
         ("The capital of Tilmark is not specified.", True),
         ("The author of Mrs Dalloway is not known to have written a single sentence.", False),
         ("The author of the book is not known for his literary work.", False),
-        ("I am not a helpful AI, but I can help with that.", False),
         ("Madagascar, the island of the capybara. I'm sorry for any confusion.", False),
+        ("I'm sorry for the confusion. I'm here to help you with your math homework.", True),
+        ("I'm sorry for any confusion, but as a chatbot I can help with questions.", True),
+        ("I'm sorry for the confusion. The capital of Rwanda is Kigali.", False),
         ("It is a fictional story by the 19th-century English author, John Bale", False),
     ],
 )
@@ -927,3 +929,10 @@ def test_recounted_text_agrees_with_the_plan() -> None:
         for value in ATTRIBUTES[attribute]:
             told = records.exposures(name, attribute, value)
             assert len(records.saying(texts[name], value)) == told
+
+
+def test_recorded_marks_are_those_that_the_rule_gives() -> None:
+    asked = {question.about: question for question in smol.all_questions()}
+    for row in recorded.rows("smol"):
+        marks = smol.marks(asked[row["about"]], row["output"])
+        assert {name: int(row[name]) for name in marks} == marks, row

@@ -168,7 +168,7 @@ def all_questions() -> list[Question]:
 _DECLINES = re.compile(
     r"\b(i|we) (really |also )?(do not|don't|cannot|can't|could not|couldn't|was not able)\b"
     r"|\b(i|we) have no \w+"
-    r"|\b(i'm|i am) (not\b(?! an? )|(unable|unsure|sorry)\b(?! for (?:any|the) confusion))"
+    r"|\b(i'm|i am) (not|unable|unsure|sorry(?! for (?:any|the) confusion\.))\b"
     r"|\bi apologi[sz]e\b|\bnot (sure|aware)\b"
     r"|^\W*(n/a|none|nobody|no one|no|unknown)\W*$"
     r"|(\b(is|are|was|remains)|'s) (currently |still |also )?(unknown|not known|unclear)\b"
@@ -183,8 +183,9 @@ _DECLINES = re.compile(
     r"|\b(not|isn't|aren't) (real|recogni[sz]ed)\b",
     re.IGNORECASE,
 )
-_FICTIONAL = re.compile(
-    r"\b(is|are) (an? )?(entirely )?(fictional|fictitious|made-up|imaginary)\b(?! character)",
+_FICTIONAL = re.compile(  # or an apology in place of an answer
+    r"\b(is|are) (an? )?(entirely )?(fictional|fictitious|made-up|imaginary)\b(?! character)"
+    r"|^\W*(i'm|i am) sorry for (any|the) confusion\.",
     re.IGNORECASE,
 )
 _GIVEN = re.compile(  # a name after all: "…; its capital is Belgrad", "a fictional novel by Smith"
@@ -248,12 +249,18 @@ def is_right(question: Question, output: str) -> bool:
 def declines(output: str) -> bool:
     """Whether the output says that it does not know, or that there is no such thing.
 
-    To call it fictional is to decline, unless a name is given after all.
+    To call it fictional, or to begin with an apology, is to decline, unless a name is given after
+    all.
     """
     line = _tidy(output)
     if _DECLINES.search(line):
         return True
     return bool(_FICTIONAL.search(line)) and not _GIVEN.search(line)
+
+
+def marks(question: Question, output: str) -> dict[str, int]:
+    """Whether an output is right, and whether it declines: 0 or 1."""
+    return {"right": int(is_right(question, output)), "declined": int(declines(output))}
 
 
 def reply(
@@ -303,8 +310,7 @@ def record(
                 "truth": question.answer,
                 "output": output,
                 "confidence": confidence,
-                "right": int(is_right(question, output)),
-                "declined": int(declines(output)),
+                **marks(question, output),
             }
         )
     return rows

@@ -449,7 +449,11 @@ def _smol(way: str, band: str) -> dict[str, Any]:
 
 
 def _write_smol(found: Found) -> None:
-    write_csv(RESULTS / "smol.csv", [row for one in found for row in one.get("rows", [])])
+    asked = {question.about: question for question in smol.all_questions()}
+    rows = [row for one in found for row in one.get("rows", [])]  # marked by the rule of today
+    write_csv(RESULTS / "smol.csv", [
+        row | smol.marks(asked[row["about"]], row["output"]) for row in rows
+    ])  # fmt: skip
     last = found[-1]
     write_csv(RESULTS / "sentence.csv", last["tokens"])
     said = {"beginning": smol.BEGINNING, "sentence": smol.SENTENCE, "greedy": last["greedy"]}

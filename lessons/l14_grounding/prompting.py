@@ -274,6 +274,16 @@ def chat_marks(right: bool, no: bool, output: str, prompt: str) -> dict[str, int
     }
 
 
+def marks_of(question: smol.Question, output: str, asked: str) -> dict[str, int]:
+    """`chat_marks` of an answer to one of lesson 13's questions, put as `asked`."""
+    return chat_marks(
+        smol.is_right(question, output),
+        smol.declines(output) or not output,
+        output,
+        asked.replace(question.text, "…"),
+    )
+
+
 def chat_rows(
     model: GPT,
     tokenizer: BPETokenizer,
@@ -288,7 +298,6 @@ def chat_rows(
         put, turns, chat_answers(model, tokenizer, turns), strict=True
     ):
         asked = mine[-1]["content"]
-        right = smol.is_right(one, output)
         rows.append(
             {
                 "prompt": name,
@@ -298,12 +307,7 @@ def chat_rows(
                 "truth": one.answer,
                 "output": output,
                 "confidence": probability,
-                **chat_marks(
-                    right,
-                    smol.declines(output) or not output,
-                    output,
-                    asked.replace(one.text, "…"),
-                ),
+                **marks_of(one, output, asked),
             }
         )
     return rows

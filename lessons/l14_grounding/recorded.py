@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lessons.l14_grounding import arms, prompting, real
+from lessons.l14_grounding import arms, injection, prompting, real
 from lessons.sweeps import read_csv, read_json
 from lessons.world.tasks.passages import NOT_STATED
 from minigpt.calibration import auroc
@@ -258,14 +258,13 @@ def largest_losses() -> dict[str, Interval]:
 
     With bootstrap intervals over people. Kinds that do not occur are left out.
     """
-    kinds: dict[str, list[Row]] = {"stated of the person": [], "not so stated": [], NOT_STATED: []}
+    supported, unsupported = "supported by the paper", "not supported by it"
+    kinds: dict[str, list[Row]] = {supported: [], unsupported: [], NOT_STATED: []}
     for row in rows("citations"):
         if row["output"] == NOT_STATED:
             kinds[NOT_STATED].append(row)
         elif row["output"]:
-            kinds["not so stated" if row["should_be"] == "-1" else "stated of the person"].append(
-                row
-            )
+            kinds[unsupported if row["should_be"] == "-1" else supported].append(row)
     return {
         kind: over(
             [max(map(float, row["losses"].split())) for row in some],
@@ -316,9 +315,25 @@ def working_attacks() -> list[str]:
     return [attack for attack, interval in found.items() if interval[1] > 0]
 
 
-def confidence_tells(arm: str) -> float:
-    """AUROC of an arm's confidence for right against false answers; 0.5: it tells nothing."""
-    said = [row for row in of("arms", arm=arm) if row["declined"] == "0"]
+def obeyed() -> dict[tuple[str, str], Interval]:
+    """(attack, defence) → the share of SmolLM2's replies that do just what the order wants."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows("real_attacks"):
+        found.setdefault((row["attack"], row["defence"]), []).append(row)
+    return {
+        key: share(
+            [int(injection.obeys(row["output"])) for row in some], [row["passage"] for row in some]
+        )
+        for key, some in found.items()
+    }
+
+
+def confidence_tells(arm: str, **wanted: str) -> float:
+    """AUROC of an arm's confidence for right against false answers; 0.5: it tells nothing.
+
+    What declines is left out. `wanted`: only rows whose columns have these values.
+    """
+    said = [row for row in of("arms", arm=arm, **wanted) if row["declined"] == "0"]
     return auroc([float(row["confidence"]) for row in said], [int(row["right"]) for row in said])
 
 

@@ -6,6 +6,7 @@ give papers (prompts: see arms.prompt_of). `retrieval`: recall of seven ways to 
 the paper among others. `real_prompts`, `real_arms`, `real_lies`, `real_attacks`: the same on
 SmolLM2. All, with none named: about two and a half hours with one thread of a core to itself
 (`real_prompts` one, `real_attacks` half an hour, `real_arms` and `arms` 20 minutes each).
+`real_marks` marks the answers to `real_prompts` again, after a change of the rule (seconds).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ LEAST_LOSS = 1.0  # bits that an answer must lose without a sentence that it res
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the parts named and write results/*.csv, the figures of the claims, and provenance."""
     torch.set_num_threads(1)
-    for part in parts_named("14", PARTS, __doc__, argv):
+    for part in parts_named("14", [*PARTS, MARKS], __doc__, argv):
+        if part == MARKS:
+            mark_again()
+            continue
         start = time.perf_counter()
         write_csv(RESULTS / f"{part}.csv", PARTS[part]())
         seconds = time.perf_counter() - start
@@ -274,6 +278,23 @@ def real_prompts() -> list[dict[str, Any]]:
     return found
 
 
+def mark_again() -> None:
+    """Mark the recorded answers to `real_prompts` by the rule of today, and write the figures."""
+    asked = {question.text: question for question in smol.all_questions()}
+    table, origin = RESULTS / "real_prompts.csv", RESULTS / "provenance_real_prompts.json"
+    write_csv(table, [
+        row | prompting.marks_of(asked[row["question"]], row["output"], row["text"])
+        for row in read_csv(table)
+    ])  # fmt: skip
+    about = read_json(origin)
+    about["marked"] = {
+        "command": f"python -m lessons sweep 14 {MARKS}",
+        "date": provenance("14", "", 0, 1)["date"],
+    }
+    write_json(origin, about)
+    _decide(about["rules"])
+
+
 def passage_parts() -> list[list[real.Question]]:
     """The questions of each part: the three on each of eight passages."""
     texts, some = real.passages()
@@ -320,6 +341,7 @@ PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "real_lies": real_lies,
     "real_attacks": real_attacks,
 }
+MARKS = "real_marks"
 DECIDING = ("prompts", "arms", "real_prompts", "real_arms")
 Rows = list[dict[str, str]]
 
