@@ -42,8 +42,9 @@ def labels(curves: Mapping[str, Mapping[str, Curve]]) -> Figure:
     columns = min(3, len(curves))
     n_rows = -(-len(curves) // columns)
     fig, axes = plt.subplots(
-        n_rows, columns, figsize=(4.6 * columns + 1.5, 4.2 * n_rows), sharey=True, squeeze=False
-    )
+        n_rows, columns, figsize=(4 * columns + 1, 3.7 * n_rows), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
     for ax in axes.flat[len(curves) :]:
         ax.set_visible(False)
     for ax, (kind, modes) in zip(axes.flat, curves.items(), strict=False):
@@ -55,8 +56,7 @@ def labels(curves: Mapping[str, Mapping[str, Curve]]) -> Figure:
         ax.set_title(kind)
         if ax is not axes[0, 0]:
             ax.set_ylabel("")
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
-    fig.tight_layout()
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return fig
 
 
