@@ -43,6 +43,8 @@ def _prompt_hint(came: str, examples: list[tuple[str, str]], query: str) -> str:
         return "The blank before an answer belongs to the answer's first token."
     if not examples:
         return "What is left of the prompt without examples?"
+    if [line for line in lines if line] == wanted:
+        return "Are there empty lines that nobody asked for?"
     if sorted(lines) == sorted(wanted):
         return "In which order did the examples come, and where is the query?"
     if [line.rstrip() for line in lines] == wanted:
@@ -68,6 +70,14 @@ def _prompt_hint(came: str, examples: list[tuple[str, str]], query: str) -> str:
     "few_shot",
     hint="Each example is 'input -> output', a line each; the query's line ends at the arrow.",
     wrong=[
+        Wrong(
+            """
+def few_shot(examples, query):
+    lines = [f"{x} -> {y}" for x, y in examples] + [f"{query} ->"]
+    return "\\n\\n".join(lines)
+""",
+            "empty lines",
+        ),
         Wrong(
             """
 def few_shot(examples, query):
@@ -182,7 +192,14 @@ def _score_mistakes(a: torch.Tensor) -> list[tuple[torch.Tensor, str, str]]:
     same = "That is how much it looks at the same token. It is what came after that helps."
     queries = "Rows are queries: attention[query, key]. Which of the two is the later token?"
     each = "Of each query one key is looked at: which one? Two ranges side by side, not a block."
+    places = "The places are right: take their mean."
     return [
+        (right.sum() / size, "a sum over the right places, divided by T",
+         "How many places did you add up?"),
+        (right.sum() / (size - 1), "a sum over the right places, divided by T - 1",
+         "How many places did you add up?"),
+        (right.max(), "the largest of the right places", places),
+        (right.median(), "the median of the right places", places),
         (a[every, every - half].mean(), "the attention to the same token", same),
         (a[at, at - half].mean(), "the attention to the same token, without the last", same),
         (a[every, every - half + 1].mean(), "the mean over one place too many",
@@ -216,6 +233,23 @@ def _score_mistakes(a: torch.Tensor) -> list[tuple[torch.Tensor, str, str]]:
     "induction_score",
     hint="The token at place i stood at i - half before. At which place is what followed it?",
     wrong=[
+        *(
+            Wrong(
+                f"""
+def induction_score(attention):
+    half = attention.shape[-1] // 2
+    at = torch.arange(half, attention.shape[-1] - 1)
+    return attention[at, at - half + 1]{change}
+""",
+                says,
+            )
+            for change, says in (
+                (".sum() / attention.shape[-1]", "divided by T\n"),
+                (".sum() / (attention.shape[-1] - 1)", "divided by T - 1"),
+                (".max()", "the largest of"),
+                (".median()", "the median of"),
+            )
+        ),
         Wrong(
             """
 def induction_score(attention):
@@ -390,7 +424,7 @@ def _calibrate_hint(came: Chances, p: Chances, q: Chances) -> str:
         return "Can a probability be negative, or larger than 1? Divide, do not subtract."
     if not math.isclose(sum(came.values()), 1, abs_tol=1e-6):
         return "They do not sum to 1. Is the total that you divide by the same for all labels?"
-    return "It is the ratio of the two that tells how much the input changed."
+    return "Divide p by q for each label, then by the sum of these ratios."
 
 
 @exercise(
@@ -462,7 +496,7 @@ def calibrate(probability, of_nothing):
     weight = {k: math.exp(probability[k] / of_nothing[k]) for k in probability}
     return {k: w / sum(weight.values()) for k, w in weight.items()}
 """,
-            "It is the ratio",
+            "Divide p by q",
         ),
         Wrong(
             """

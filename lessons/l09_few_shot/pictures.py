@@ -170,7 +170,7 @@ def plateaus(
         ax.plot([*curve], mean, style, color=color, label=names[name])
         ax.fill_between([*curve], low, high, color=color, alpha=0.2)
     ax.set(xscale="log", ylim=(0, None), xlabel="steps of training", ylabel="KL (nats)")
-    ax.legend(title="distance from who", loc="upper right")
+    ax.legend(title="distance from who", loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2)
     highest, even = ([one[part] for one in lookup.values()] for part in range(2))
     other.plot([*lookup], highest, "o-", color=COLORS["black"], label="highest head")
     other.plot([*lookup], even, ":", color=COLORS["black"], label="attending evenly")

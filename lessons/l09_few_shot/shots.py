@@ -2,7 +2,7 @@
 
 "gold": every example has its right answer. "shuffled": the answers of one prompt's examples are
 dealt to them anew, so that the form of an answer is left, and no pairing. Where there are but two
-labels, exactly half of the examples get the wrong one: dealing would leave most of them right.
+labels, exactly half of the examples get the wrong one: dealt anew, most would come out exchanged.
 "permuted": another rule, kept throughout the prompt. (Min et al. 2022, 2202.12837, replaced labels
 by labels drawn at random from the label set, and found that known tasks hardly suffer; tasks that
 stand nowhere but in the prompt were not among theirs.)

@@ -31,20 +31,23 @@ def shot_view(model: GPT, tokenizer: BPETokenizer) -> ipywidgets.VBox:
     def draw(_: object = None) -> None:
         item = shots.items(kind.value, k.value, mode.value, 1, number.value)[0]
         (output,) = evaluate.answers(model, tokenizer, [item])
-        meant = {"right": item.answer, "by the examples": item.meta["shown"]}
+        meant = {"by the true rule": item.answer, "by the examples": item.meta["shown"]}
         names = {name: answer for name, answer in meant.items() if answer}
         if len({*names.values()}) == 1:
-            names = {"right": item.answer}
+            names = {"by the true rule": item.answer}
         p = _probabilities(model, tokenizer, item, [*names.values()])
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(answer.strip())}</code></td>"
-            f"<td>p = {p[answer]:.3f}</td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td style='padding:0 1em'>"
+            f"<code>{html.escape(answer.strip())}</code></td><td>p = {p[answer]:.3f}</td></tr>"
             for name, answer in names.items()
         )
+        few = ""
+        if mode.value != "gold" and k.value < 2:
+            few = "<p>So few examples: their labels are as they were, or there are none.</p>"
         verdict = "right" if shots.said(output) == item.answer.strip() else "not right"
         view.value = (
             f'<pre style="white-space:pre-wrap;font-size:14px">{html.escape(item.prompt)}'
-            f"<b>{html.escape(output)}</b></pre><p>{verdict}</p><table>{rows}</table>"
+            f"<b>{html.escape(output)}</b></pre><p>{verdict}</p><table>{rows}</table>{few}"
         )
 
     for control in (kind, k, mode, number):
