@@ -10,6 +10,7 @@ import csv
 import os
 import re
 import shutil
+import time
 
 import labs
 import matplotlib as mpl
@@ -178,6 +179,17 @@ def _copy(notebook, path):
     nbformat.write(altered, path)
 
 
+def _settled(page, seconds: float = 60):
+    """What a notebook shows once it shows the same for a second: outputs are drawn one by one."""
+    end, same = time.monotonic() + seconds, 0
+    seen = page.evaluate(SHOWN)
+    while same < 4 and time.monotonic() < end:
+        page.wait_for_timeout(250)
+        before, seen = seen, page.evaluate(SHOWN)
+        same = same + 1 if seen == before else 0
+    return seen
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.notebook.stem)
 def test_a_notebook_shows_the_same_whether_trusted_or_not(lab, lab_folder, page, source):
@@ -192,7 +204,7 @@ def test_a_notebook_shows_the_same_whether_trusted_or_not(lab, lab_folder, page,
     seen = {}
     for title in ("strange", "signed"):
         labs.open_notebook(page, lab, f"{title}.ipynb")
-        seen[title] = page.evaluate(SHOWN)
+        seen[title] = _settled(page)
         trusted = seen[title].pop("trusted")
         assert set(trusted) == {title == "signed"}
         seen[title]["pictures"] = labs.pictures(page, labs.PICTURES)
