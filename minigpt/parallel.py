@@ -178,6 +178,8 @@ def _leave() -> None:
     NCCL asks for it. A thread of gloo still has to let go of the last numbers exchanged and needs
     the interpreter for it; one that is at its end would abort the process (torch 2.13).
     """
+    if not dist.is_initialized():  # a script has left it already
+        return
     gc.collect()  # the group's threads end with its last user: a wrapped model is one
     time.sleep(0.1)  # where a script still holds such a model
     dist.destroy_process_group()

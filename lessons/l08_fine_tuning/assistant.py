@@ -4,8 +4,8 @@ The same facts as in pre-training, asked for by a user in words that it did not 
 whole sentences. What the conversations offer is a form: they are about few of the people.
 
 The assistant that is kept answers without the name. The other form, in which a sentence begins
-with it, is trained for comparison: tuned on few names, the model writes another one, and then
-answers about that (`python -m lessons sweep 08 assistant` counts how often).
+with it, is trained for comparison: tuned on few names, the model writes another one
+(`python -m lessons sweep 08 assistant` counts how often).
 """
 
 from __future__ import annotations
