@@ -13,6 +13,7 @@ import html
 import math
 import re
 import struct
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,18 +205,15 @@ def output_blocks(output: NotebookNode) -> Iterator[Block]:
         yield from _text_blocks(data["text/plain"])
 
 
-def wrap(line: str, width: int = 106) -> list[str]:
-    """A printed line in pieces no longer than `width`: at the last blank of their second half."""
-    pieces = []
-    while len(line) > width:
-        at = line.rfind(" ", width // 2, width + 1) + 1 or width
-        pieces.append(line[:at].rstrip())
-        line = line[at:]
-    return [*pieces, line]
+_WRAPPER = textwrap.TextWrapper(
+    106, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False
+)
 
 
 def _text_blocks(text: str) -> Iterator[Block]:
-    wrapped = [piece for line in text.rstrip("\n").split("\n") for piece in wrap(line)]
+    wrapped = [
+        piece for line in text.rstrip("\n").split("\n") for piece in _WRAPPER.wrap(line) or [""]
+    ]
     for piece in cut(wrapped, TEXT_LINES):
         shown = html.escape("\n".join(piece))
         yield Block(f'<pre class="output">{shown}</pre>', 24 * len(piece) + 26)

@@ -221,11 +221,11 @@ def test_each_notebook_has_its_part_of_the_guide(tmp_path):
 
 
 def test_printed_lines_are_wrapped_at_blanks():
-    line = "probability " * 12
-    assert slides.wrap(line, 30) == ["probability probability", *["probability probability"] * 4,
-                                     "probability probability "]  # fmt: skip
-    assert slides.wrap("z" * 65, 30) == ["z" * 30, "z" * 30, "z" * 5]
-    assert slides.wrap("  short", 30) == ["  short"]
+    printed_text = "probability " * 12 + "\n\n  indented\n" + "z" * 200
+    found = made(markdown("## Out"), code("print()", printed(printed_text)))
+    lines = re.search(r'<pre class="output">(.*?)</pre>', html_of(found), re.DOTALL)[1].split("\n")
+    assert lines == [" ".join(["probability"] * 8), " ".join(["probability"] * 4), "",
+                     "  indented", "z" * 106, "z" * 94]  # fmt: skip
 
 
 def test_a_heading_below_a_heading_shares_its_slide():
