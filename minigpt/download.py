@@ -67,6 +67,20 @@ PUBLISHED = {
         licence="MIT",
         what="GPT-2 by OpenAI, 124 M parameters",
     ),
+    "gpt2-medium": Published(
+        files={
+            "config.json": File(
+                "ef1a44d889ad1a0acc7731c78134f1b87d2d222f110e97dd10fd4117331caf22", 718
+            ),
+            "tokenizer.json": _GPT2_TOKENIZER,
+            "model.safetensors": File(
+                "fc5a354a19255ad494f3d71549390baca1ccf61d1d822b9408971705c687c9cd", 1_519_984_962
+            ),
+        },
+        sources=(Hub("openai-community/gpt2-medium", "6dcaa7a952f72f9298047fd5137cd6e4f05f41da"),),
+        licence="MIT",
+        what="GPT-2 by OpenAI, 355 M parameters",
+    ),
 }
 
 

@@ -86,10 +86,11 @@ def test_from_dict_names_what_is_wrong():
     ("config", "parameters"),
     [
         (GPTConfig.gpt2(), 124_439_808),  # GPT-2 small
+        (GPTConfig.gpt2(n_layer=24, n_head=16, n_embd=1024), 354_823_168),  # GPT-2 medium
         (GPTConfig.gpt2(n_layer=48, n_head=25, n_embd=1600), 1_557_611_200),  # GPT-2 XL
         (GPTConfig.llama(), 134_515_008),  # SmolLM2-135M
     ],
-    ids=["gpt2", "gpt2-xl", "smollm2-135m"],
+    ids=["gpt2", "gpt2-medium", "gpt2-xl", "smollm2-135m"],
 )
 def test_presets_have_the_published_number_of_parameters(config, parameters):
     with torch.device("meta"):

