@@ -57,9 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = read_json(RECORD)["runs"] if RECORD.is_file() else []
         same = ("lesson", "kernels", "weights")
         kept = [run for run in kept if any(run[k] != found[k] for k in same)]
-        write_json(
-            RECORD, {"runs": sorted([*kept, found], key=lambda r: [str(r[k]) for k in same])}
-        )
+        runs = sorted([*kept, found], key=lambda run: (run["lesson"], run["weights"], run["kernels"]))
+        write_json(RECORD, {"runs": runs})
     return int(found["failed"] > 0)
 
 
