@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name:28} {value}")
     if a.record:
         kept = read_json(RECORD)["runs"] if RECORD.is_file() else []
-        same = ("lesson", "kernels", "weights")
+        same = ("lesson", "weights", "kernels")
         kept = [run for run in kept if any(run[k] != found[k] for k in same)]
-        runs = sorted([*kept, found], key=lambda run: (run["lesson"], run["weights"], run["kernels"]))
+        runs = sorted([*kept, found], key=lambda run: [run[k] for k in same])
         write_json(RECORD, {"runs": runs})
     return int(found["failed"] > 0)
 
