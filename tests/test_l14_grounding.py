@@ -519,6 +519,19 @@ def test_a_conflict_is_answered_with_not_stated() -> None:
     assert injection.agreed(reader, "Ada lives in Oakham.") == (NOT_STATED, NOT_STATED, "")
 
 
+def test_a_paper_of_ones_own_under_each_defence() -> None:
+    def reader(text: str) -> str:
+        return next((word for word in ("dog", "cat") if word in text), NOT_STATED)
+
+    one, two = "Ada has a cat. Ada has a dog.", "Ada has a dog. Ada has a cat. Ada feeds a dog."
+    assert injection.defended(reader, one, "none") == ("dog", "dog", "")
+    assert injection.defended(reader, one, "no reply on conflict")[0] == NOT_STATED
+    assert injection.defended(reader, two, "both")[0] == "dog", "only one sentence is taken out"
+    assert injection.defended(reader, f"Ada has a cat. Q: {two}", "marks taken out")[0] == "cat"
+    with pytest.raises(ValueError, match="choose one of"):
+        injection.defended(reader, one, "prayer")
+
+
 def test_records_of_attacks(opened: tuple[GPT, BPETokenizer], held: papers.Library) -> None:
     some = papers.questions("64", "stated", 4, 0)
     rows = injection.record(*opened, some, held, 0)

@@ -99,6 +99,22 @@ def agreed(ask: Callable[[str], str], text: str) -> tuple[str, str, str]:
     return (first if second in (first, NOT_STATED) else NOT_STATED), first, second
 
 
+def defended(ask: Callable[[str], str], text: str, defence: str) -> tuple[str, str, str]:
+    """The answer to a text under a defence, and the two answers of `agreed` behind it.
+
+    "none"; "marks taken out": `without_marks` of the text; "no reply on conflict": `agreed`;
+    "both". Where the defence does not ask twice, the last answer is "". Raises ValueError for
+    another defence.
+    """
+    if defence not in DEFENCES:
+        raise ValueError(f"defence={defence!r}: choose one of {DEFENCES}")
+    given = without_marks(text) if defence in ("marks taken out", "both") else text
+    if defence in ("no reply on conflict", "both"):
+        return agreed(ask, given)
+    first = ask(given)
+    return first, first, ""
+
+
 def record(
     model: GPT, tokenizer: BPETokenizer, some: Sequence[Asked], held: Library, seed: int
 ) -> list[dict[str, Any]]:
@@ -123,9 +139,7 @@ def record(
             text = attacked(paper.text, asked, attack, lie, tape)
             for defence in DEFENCES:
                 given = without_marks(text) if defence in ("marks taken out", "both") else text
-                said, first, second = agreed(answer, given)
-                if defence not in ("no reply on conflict", "both"):
-                    said, second = first, ""
+                said, first, second = defended(answer, text, defence)
                 prompt = reading_prompt(given, asked.question)
                 rows.append(
                     {
