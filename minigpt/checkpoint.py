@@ -153,6 +153,11 @@ def build_model(config: GPTConfig, weights: Mapping[str, Tensor], source: str) -
             f"{source} was saved while adapters (LoRA) were trained: resume that run with fit, and "
             "save the merged model or the adapters from there"
         )
+    if config.n_layer > len(weights):  # before so many layers are built
+        raise ValueError(
+            f"{source}: weights and configuration differ: n_layer={config.n_layer}, but there are "
+            f"only {len(weights)} tensors"
+        )
     with torch.device("meta"), _NoInit():  # no weights are drawn just to be overwritten
         model = GPT(config)
     expected = {name: tuple(w.shape) for name, w in model.state_dict().items()}

@@ -183,9 +183,10 @@ def _get(name: str, wanted: Published, file: str, folder: Path, say: Callable[[s
                     "again while it is checked)",
                 ) from None
             reasons.append(f"{source}: {error}")
+    lacking = [other for other, known in wanted.files.items() if not _is(folder / other, known)]
     raise OSError(
         f"{name} could not be had: {'; '.join(reasons)}. Check the network and run "
-        f"`minigpt download {name}` again, or put {file} into {folder} yourself"
+        f"`minigpt download {name}` again, or put {', '.join(lacking)} into {folder} yourself"
     )
 
 

@@ -105,14 +105,22 @@ def sequence_logprob(
 
 
 def _encode_pair(
-    model: GPT, tokenizer: Tokenizer, context: str | Sequence[int], continuation: str
+    model: GPT,
+    tokenizer: Tokenizer,
+    context: str | Sequence[int],
+    continuation: str,
+    *,
+    take_blanks: bool = False,
 ) -> tuple[list[int], list[int]]:
+    """Ids that are given and ids to score; `take_blanks`: those at the context's end always."""
     if not continuation:
         raise ValueError("the continuation is empty: there is nothing to score")
     target = tokenizer.encode(continuation)
     if isinstance(context, str):
         given, before = tokenizer.encode(context), context.rstrip()
-        if before != context and given + target != tokenizer.encode(context + continuation):
+        if before != context and (
+            take_blanks or given + target != tokenizer.encode(context + continuation)
+        ):
             given = tokenizer.encode(before)
             target = tokenizer.encode(context[len(before) :] + continuation)
     else:
@@ -165,7 +173,13 @@ def score_choices(
     long ones are not punished. "pmi": minus its log probability without the context
     (2104.08315). `end` is what follows an answer, a line's end for example, and is scored with
     it: without it a choice that begins like another one ("1" and "12") can only seem more
-    probable. Raises ValueError for another `normalize` or fewer than two choices.
+    probable.
+
+    Log probabilities are those of EleutherAI's lm-evaluation-harness: blanks and line ends at the
+    end of a context that is a text are scored with each choice. Two things differ: an empty context
+    stands for a document's beginning, as in `sequence_logprob`, where the harness takes the
+    vocabulary's token for the beginning of a text; and names of special tokens in a text stay text.
+    Raises ValueError for another `normalize` or fewer than two choices.
     """
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize={normalize!r}: choose one of {NORMALIZATIONS}")
@@ -176,7 +190,8 @@ def score_choices(
     if not all(choices):
         raise ValueError("a choice is empty: there is nothing to score")
     texts = [choice + end for choice in choices]
-    scored = _logprobs(model, [_encode_pair(model, tokenizer, context, text) for text in texts])
+    pairs = [_encode_pair(model, tokenizer, context, t, take_blanks=True) for t in texts]
+    scored = _logprobs(model, pairs)
     if normalize == "token":
         return [score / n_tokens for score, n_tokens in scored]
     if normalize == "byte":

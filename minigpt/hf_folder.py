@@ -32,7 +32,7 @@ def load_folder(
     """
     settings = read_json(folder / "config.json")
     kind = settings.get("model_type")
-    if kind not in FAMILIES:
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise ValueError(f"{folder}: model_type {kind!r} is not supported; known: {[*FAMILIES]}")
     to_config, to_weights = FAMILIES[kind]
     tensors = _read_shards(folder, dtype, device)
@@ -55,10 +55,13 @@ def load_folder(
 
 
 def _read_shards(folder: Path, dtype: torch.dtype, device: torch.device | str) -> dict[str, Tensor]:
-    """All tensors of model.safetensors, or of the files its index names."""
+    """All tensors of model.safetensors or, without it, of the files that its index names.
+
+    So does transformers, which can leave the index of an earlier save behind.
+    """
     index = folder / "model.safetensors.index.json"
     names = ["model.safetensors"]
-    if index.is_file():
+    if index.is_file() and not (folder / names[0]).is_file():
         places = read_json(index).get("weight_map")
         if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
             raise ValueError(f"{index} has no weight_map from tensors to files: get it again")
@@ -106,19 +109,33 @@ def _gpt2_weights(
         name = name.removeprefix("transformer.")
         if name.endswith((".attn.bias", ".attn.masked_bias")):
             continue  # the causal mask, which old files carry along
-        if name == "lm_head.weight" and config.tie_head:
-            continue
         if name.startswith("h.") and ".c_" in name and tensor.dim() == 2:
             tensor = tensor.t().contiguous()  # GPT-2 keeps its layers as (in, out)
         weights[name] = tensor
+    if config.tie_head:
+        _drop_tied_head(weights, "wte.weight")
     return weights
+
+
+def _drop_tied_head(weights: dict[str, Tensor], embedding: str) -> None:
+    """Take out a head that is the embedding once more. Raises ValueError if it is another one."""
+    head = weights.pop("lm_head.weight", None)
+    if head is not None and embedding in weights and not torch.equal(head, weights[embedding]):
+        raise ValueError(
+            f"lm_head.weight is not {embedding}, but the configuration ties them: set "
+            "tie_word_embeddings to false in config.json if this head belongs to the model"
+        )
 
 
 def llama_config(s: Mapping[str, Any]) -> GPTConfig:
     """The shape that a Llama's config.json tells. Raises ValueError for what is not computed."""
-    _expect(s, hidden_act=("silu",), rope_interleaved=(False,))
-    rope = s.get("rope_parameters") or s.get("rope_scaling") or {}
-    _expect(rope, rope_type=("default",), type=("default",), partial_rotary_factor=(1.0,))
+    _expect(s, hidden_act=("silu", "swish"), rope_interleaved=(False,))
+    ropes = {name: s.get(name) or {} for name in ("rope_parameters", "rope_scaling")}
+    for name, rope in ropes.items():
+        if not isinstance(rope, Mapping):
+            raise ValueError(f"{name}={rope!r} is not supported: names and values are expected")
+        _expect(rope, rope_type=("default",), type=("default",), partial_rotary_factor=(1.0,))
+    rope = ropes["rope_parameters"] or ropes["rope_scaling"]
     return GPTConfig.llama(
         vocab_size=s.get("vocab_size", 32_000),
         block_size=s.get("max_position_embeddings", 2_048),
@@ -160,7 +177,7 @@ def llama_weights(
         if "rotary_emb" not in name  # frequencies, which old files carry along
     }
     if config.tie_head:
-        left.pop("lm_head.weight", None)
+        _drop_tied_head(left, "embed_tokens.weight")
     weights = {ours: left.pop(name) for name, ours in _LLAMA_NAMES.items() if name in left}
     has_bias = {part: bool(settings.get(f"{part}_bias", False)) for part in ("attention", "mlp")}
     for layer in range(config.n_layer):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
 
-from .checkpoint import EXTRA, MANIFEST, AnyTokenizer, load_checkpoint, read_json, save_checkpoint
+from .checkpoint import MANIFEST, AnyTokenizer, load_checkpoint, save_checkpoint
 from .download import PUBLISHED, find, home
 from .files import recover_folder
 from .gguf_file import load_gguf
@@ -38,9 +39,9 @@ def load(
     recover_folder(path)
     tokenizer: AnyTokenizer | None
     if not path.exists():
-        if dtype == torch.float32 and torch.device(device).type == "cpu" and _shared(str(path)):
-            model, tokenizer, _ = load_checkpoint(_copy_of(str(path)), mapped=True)
-            return model.eval(), tokenizer
+        mappable = dtype == torch.float32 and torch.device(device).type == "cpu"
+        if mappable and (copy := _shared(str(path))):
+            return copy
         path = _named(str(name_or_path))
     if path.is_file():
         model, tokenizer = load_gguf(path, dtype, device)
@@ -62,13 +63,24 @@ def share(name: str) -> Path:
     """Keep published weights once more, in float32; returns that folder.
 
     `load(name)` then maps the copy into memory: it opens faster, and the processes of a whole class
-    hold one copy instead of one each. It takes four bytes a parameter on the disk. Raises as `load`
-    and `save_checkpoint` do.
+    hold one copy instead of one each. It takes four bytes a parameter on the disk. A copy that is
+    damaged is made anew. Raises as `load` and `save_checkpoint` do, and OSError if the folder of
+    downloads cannot be written.
     """
     folder = _copy_of(name)
-    if not _shared(name):
-        model, tokenizer = load(find(name))
-        save_checkpoint(folder, model, tokenizer, extra={"copy_of": _checksums(name)})
+    with warnings.catch_warnings(action="ignore"):  # of a damaged copy: it goes now
+        there = _shared(name) is not None
+    if not there:
+        path = find(name)
+        model, tokenizer = load_gguf(path) if path.is_file() else load_folder(path)
+        try:
+            save_checkpoint(folder, model, tokenizer, extra={"copy_of": _checksums(name)})
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"the copy cannot be kept in {folder.parent} ({error.strerror or error}): run this "
+                "where you may write, with MINIGPT_HOME set to a folder with enough room",
+            ) from None
     return folder
 
 
@@ -80,11 +92,24 @@ def _checksums(name: str) -> dict[str, str]:
     return {file: expected.sha256 for file, expected in PUBLISHED[name].files.items()}
 
 
-def _shared(name: str) -> bool:
-    """Whether there is a copy of these weights that was made of the files that are published."""
-    if name not in PUBLISHED or not (_copy_of(name) / MANIFEST).is_file():
-        return False
-    return read_json(_copy_of(name) / EXTRA).get("copy_of") == _checksums(name)
+def _shared(name: str) -> tuple[GPT, AnyTokenizer | None] | None:
+    """The copy of these weights, mapped; None unless one is there that was made of these files.
+
+    A damaged one is named in a warning, and left aside.
+    """
+    folder = _copy_of(name)
+    if name not in PUBLISHED or not (folder / MANIFEST).is_file():
+        return None
+    try:
+        model, tokenizer, extra = load_checkpoint(folder, mapped=True)
+    except (OSError, ValueError) as error:
+        warnings.warn(
+            f"the copy in {folder} is not used ({error}): run `minigpt download {name} --share` to "
+            "make it again",
+            stacklevel=3,
+        )
+        return None
+    return (model.eval(), tokenizer) if extra.get("copy_of") == _checksums(name) else None
 
 
 def _named(name: str) -> Path:

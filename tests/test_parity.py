@@ -206,6 +206,12 @@ def test_old_and_new_configurations(style, theta, tmp_path):
     assert_equal_logits(theirs, tmp_path)
 
 
+def test_the_other_name_of_silu(tmp_path):
+    theirs = llama(hidden_act="swish")
+    theirs.save_pretrained(tmp_path)
+    assert_equal_logits(theirs, tmp_path)
+
+
 def test_fields_that_old_files_lack_have_their_defaults(tmp_path):
     theirs = llama(rms_norm_eps=1e-6)
     theirs.save_pretrained(tmp_path)
@@ -236,11 +242,18 @@ def test_fields_that_old_files_lack_have_their_defaults(tmp_path):
         (llama, {"rope_scaling": {"type": "linear", "factor": 2.0}}, "linear"),
         (llama, {"rope_parameters": {"rope_theta": "fast"}}, "rope_theta.*fast"),
         (llama, {"num_key_value_heads": 3}, "n_kv_head=3"),
+        (llama, {"rope_parameters": "fast"}, "rope_parameters='fast'"),
+        (llama, {"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters":
+                 {"rope_type": "default", "rope_theta": 1e4}}, "linear"),
+        (llama, {"model_type": ["llama"]}, "model_type"),
+        (gpt2, {"model_type": {}}, "model_type"),
+        (gpt2, {"n_layer": 10**12}, "n_layer=1000000000000, but there are only"),
+        (llama, {"num_hidden_layers": 10**12}, "is missing"),
     ],
 )  # fmt: skip
 def test_settings_that_we_do_not_compute_are_named(make, changes, words, tmp_path):
     make().save_pretrained(tmp_path)
-    drop = ("rope_parameters",) if "rope_scaling" in changes else ()
+    drop = ("rope_parameters",) if {*changes} == {"rope_scaling"} else ()
     change_settings(tmp_path, drop, **changes)
     with pytest.raises(ValueError, match=words) as error:
         minigpt.load(tmp_path)
@@ -307,6 +320,20 @@ def test_superfluous_tensors_are_named(kind, tmp_path):
             minigpt.load(tmp_path)
 
 
+@pytest.mark.parametrize("make", [gpt2, llama])
+def test_a_head_that_is_said_to_be_tied_and_is_not(make, tmp_path):
+    untied = make(tie_word_embeddings=False)
+    untied.save_pretrained(tmp_path)
+    change_settings(tmp_path, tie_word_embeddings=True)
+    with pytest.raises(ValueError, match=r"lm_head\.weight is not .*tie_word_embeddings to false"):
+        minigpt.load(tmp_path)
+    path = tmp_path / "model.safetensors"
+    weights = load_file(path)
+    (embedding,) = [name for name in weights if "wte" in name or "embed_tokens" in name]
+    save_file(weights | {"lm_head.weight": weights[embedding].clone()}, path)  # as old files have
+    assert minigpt.load(tmp_path)[0].lm_head is None
+
+
 def test_queries_and_keys_of_each_others_shape_are_refused(tmp_path):
     """Joined they have the right size, so only a look at each one finds this."""
     llama(num_key_value_heads=2).save_pretrained(tmp_path)
@@ -330,6 +357,14 @@ def test_folders_without_weights_we_open(tmp_path):
     save_file({}, path)
     with pytest.raises(ValueError, match="no weights"):
         minigpt.load(tmp_path)
+
+
+def test_one_file_goes_before_the_index_of_an_earlier_save(tmp_path):
+    llama().save_pretrained(tmp_path, max_shard_size="20KB")
+    theirs = llama(tie_word_embeddings=True)
+    theirs.save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors.index.json").is_file()
+    assert_equal_logits(theirs, tmp_path)
 
 
 @pytest.mark.parametrize(

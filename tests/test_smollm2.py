@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from minigpt.download import download
 from minigpt.evaluate import next_token_loss
 from minigpt.files import sha256
 from minigpt.lora import adapters
+from minigpt.pretrained import share
 from minigpt.probes import (
     ablated_heads,
     activations,
@@ -256,6 +258,31 @@ def test_a_shared_copy_is_the_same_model_and_belongs_to_all(path, ours, tmp_path
         assert alone - private > 300_000, (
             f"{private:,} kB of its own with a copy, {alone:,} without"
         )
+
+
+@pytest.mark.slow
+def test_a_damaged_copy_is_left_aside_and_made_again(path, tmp_path, monkeypatch):
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / path.name).symlink_to(path)
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
+    copy = share(NAME)
+    weights = copy / "model.safetensors"
+    with weights.open("rb+") as file:
+        file.seek(5_000_000)
+        file.write(b"other")
+    with pytest.warns(
+        UserWarning, match=rf"{re.escape(str(weights))} was altered.*--share` to make"
+    ):
+        assert minigpt.load(NAME)[0].num_parameters() == 134_515_008
+    assert share(NAME) == copy
+    (copy / "extra.json").unlink()
+    with pytest.warns(UserWarning, match=r"lacks extra\.json.*--share` to make"):
+        minigpt.load(NAME)
+    assert share(NAME) == copy
+    made = weights.stat().st_mtime_ns
+    minigpt.load(NAME)  # which warns of nothing
+    assert share(NAME) == copy
+    assert weights.stat().st_mtime_ns == made, "a whole copy stays"
 
 
 # --- the tokenizer ------------------------------------------------------------------------------
