@@ -296,7 +296,7 @@ def _student_frame(entry: Exercise, trace: TracebackType | None, attempt: object
         name = frame.f_code.co_filename
         if frame.f_code is entry.check.__code__:
             break
-        if name == file or name == "<attempt>" or "ipykernel_" in name:
+        if name == file or name.startswith("<attempt>") or "ipykernel_" in name:
             text = linecache.getline(name, line).strip()
             return _Where(line, text, last=position == len(frames) - 1)
     return None

@@ -2,8 +2,9 @@
 
 Each notebook is checked in a process of its own (grade_one.py) with limits of time and memory, in
 an empty folder, with an environment that holds nothing of yours; where one ends before its time,
-another does the rest. Run are definitions and imports alone, not the notebook. What that keeps out,
-and what it does not, stands in docs/classroom.md.
+another does the rest. Run are imports, definitions and what these need, not the notebook. All
+notebooks are read before the first is run, and the table is written anew after each. What that
+keeps out, and what it does not, stands in docs/classroom.md.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import re
 import secrets
 import signal
 import subprocess
+import symtable
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +38,7 @@ from lessons.sweeps import write_csv
 LARGEST = 20_000_000  # bytes of a notebook
 SECONDS, MEGABYTES = 120.0, 4096
 PROCESSES = 20  # that one notebook may have at a time
+_PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 LOOK = 0.25  # seconds between two looks at them
 MARK = "MINIGPT_GRADE_RUN"
 # The seed goes to the process by its input: what stands in its environment or its command line
@@ -55,10 +58,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What is graded of one notebook: the code of its definitions, and which notebook it is."""
+    """What is graded of one notebook, and which notebook it is."""
 
     source: Source
-    definitions: str
+    cells: dict[int, str]  # number -> Python
+    run: dict[int, list[int]]  # number of a cell -> which of its statements are run
     problems: tuple[str, ...]  # cells that do not parse
 
 
@@ -103,17 +107,20 @@ def read(path: Path) -> Submission:
     except Exception as error:  # whatever is in the file
         first = str(error).splitlines()[0] if str(error) else ""
         raise Unreadable(f"no notebook: {type(error).__name__}: {first}"[:200]) from None
-    kept, problems = [], []
+    python: dict[int, str] = {}
+    parsed: dict[int, list[ast.stmt]] = {}
+    problems = []
     for number, cell in enumerate(cells, start=1):
         try:
-            kept.append(definitions(cell))
+            text = plain(cell)
+            parsed[number] = ast.parse(text).body
+            python[number] = text
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None)
             where = f"code cell {number}" + (f", line {line}" if line else "")
             problems.append(
                 f"{where}: {type(error).__name__}: {getattr(error, 'msg', error)}"[:200]
             )
-    code = "\n".join(kept)
     counts: dict[Source, int] = {}
     for name in set(re.findall(r"^(?:def|class) (\w+)", "\n".join(cells), flags=re.MULTILINE)):
         for source in _wanted().get(name, ()):
@@ -127,27 +134,89 @@ def read(path: Path) -> Submission:
         named = source.notebook.stem in path.stem
         return given == _given_out(source), named, counts[source]
 
-    return Submission(max(counts, key=fits), code, tuple(problems))
+    source = max(counts, key=fits)
+    return Submission(source, python, definitions(parsed, asked(source)), tuple(problems))
 
 
-def definitions(cell: str) -> str:
-    """The imports, functions and classes of a cell, and names for constants; the rest left out.
+def plain(cell: str) -> str:
+    """A cell as Python, line by line: what notebooks alone understand becomes calls.
 
-    Lines that only notebooks understand (%magic, !shell, ?) are left out first.
+    Of a cell magic (%%) that runs Python the rest of the cell is kept, of another one nothing.
     """
-    lines = [
-        "" if re.match(r"\s*[%!?]", line) or line.rstrip().endswith("?") else line
-        for line in cell.splitlines()
-    ]
-    kept: list[ast.stmt] = []
-    for node in ast.parse("\n".join(lines)).body:
-        if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
-            kept.append(node)
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            with contextlib.suppress(ValueError, TypeError, RecursionError):
-                ast.literal_eval(node.value)
-                kept.append(node)
-    return ast.unparse(ast.Module(kept, []))
+    if cell.lstrip().startswith("%%"):
+        first, _, rest = cell.lstrip().partition("\n")
+        cell = f"\n{rest}" if first.split()[0] in _PYTHON_MAGICS else ""
+    # The notebook's own rules: a line that looks like a magic may stand inside a text.
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return str(TransformerManager().transform_cell(cell))
+
+
+def definitions(
+    parsed: Mapping[int, Sequence[ast.stmt]], roots: Sequence[str]
+) -> dict[int, list[int]]:
+    """Which statements of each cell are run, by number of the cell and place in it.
+
+    Imports, functions (lambda too), classes and constants; of other assignments those whose names
+    the functions and classes called `roots` use, by way of others too.
+    """
+    kept: dict[int, list[int]] = {}
+    makers: dict[str, list[tuple[int, int]]] = {}  # name -> statements that define it
+    for number, statements in parsed.items():
+        for place, node in enumerate(statements):
+            if _is_kept(node):
+                kept.setdefault(number, []).append(place)
+            for name in _defined(node):
+                makers.setdefault(name, []).append((number, place))
+    left, seen = [*roots], set(roots)
+    while left:
+        for number, place in makers.get(left.pop(), ()):
+            if place not in kept.setdefault(number, []):
+                kept[number].append(place)
+            new = _used(parsed[number][place]) - seen
+            seen |= new
+            left += new
+    return {number: sorted(places) for number, places in kept.items() if places}
+
+
+def _is_kept(node: ast.stmt) -> bool:
+    if isinstance(
+        node,
+        (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    ):
+        return True
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            ast.literal_eval(node.value)
+            return True
+        return isinstance(node.value, ast.Lambda)
+    return False
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """The names that a definition or an assignment gives; none of another statement."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return set()
+
+
+def _used(node: ast.stmt) -> set[str]:
+    """The names that a statement takes from its module, inside of functions too."""
+    found: set[str] = set()
+    tables = [symtable.symtable(ast.unparse(node), "<statement>", "exec")]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        found |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (top or symbol.is_global())
+        }
+    return found
 
 
 def grade(
@@ -163,11 +232,23 @@ def grade(
     Which of the course's notebooks it is say its metadata, else its name, else what it defines; it
     has to define an exercise of that one. `seed`: see lessons.exercises.graded.
     """
-    file = _plain(name or path.name)
+    return _graded(read_or_say(path), name or path.name, seconds, megabytes, seed)
+
+
+def read_or_say(path: Path) -> Submission | str:
+    """What is graded of a notebook, or why it cannot be read."""
     try:
-        submission = read(path)
+        return read(path)
     except (Unreadable, OSError) as error:
-        return [_row(file, "", "", "unreadable", str(error))]
+        return str(error)
+
+
+def _graded(
+    submission: Submission | str, name: str, seconds: float, megabytes: int, seed: str
+) -> list[dict[str, Any]]:
+    file = _plain(name)
+    if isinstance(submission, str):
+        return [_row(file, "", "", "unreadable", submission)]
     wanted = asked(submission.source)
     number = submission.source.notebook.stem.split("_")[0]  # 06, or 06b for a second notebook
     found = _outcomes(submission, wanted, seconds, megabytes, seed)
@@ -222,7 +303,7 @@ def _run(
     job = {
         "slug": submission.source.lesson.slug,
         "names": [*wanted],
-        "code": submission.definitions,
+        "cells": [[n, submission.cells[n], places] for n, places in submission.run.items()],
         "megabytes": megabytes,
         "seconds": seconds,
         "token": token,
@@ -341,27 +422,32 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(f"{args.folder} is no folder: name the one with the notebooks")
     files = sorted(
         path
-        for path in args.folder.rglob("*.ipynb")
-        if ".ipynb_checkpoints" not in path.parts and path.is_file()
+        for path in args.folder.rglob("*")
+        if path.suffix.lower() == ".ipynb"
+        and ".ipynb_checkpoints" not in path.parts
+        and not path.is_dir()
     )
     if not files:
         raise ValueError(f"there is no notebook (*.ipynb) in {args.folder} or below")
-
-    def one(path: Path) -> list[dict[str, Any]]:
-        rows = grade(
-            path,
-            seconds=args.seconds,
-            megabytes=args.memory,
-            seed=args.seed,
-            name=path.relative_to(args.folder).as_posix(),
-        )
-        points = sum(row["points"] for row in rows)
-        print(f"{rows[0]['file']}: {points} of {len(rows)}", flush=True)
-        return rows
-
-    exercises_known = len(_wanted())  # once, before the threads ask for it
+    # All are read before the first one runs, which could change the others.
+    submissions = [read_or_say(path) for path in files]
+    names = [path.relative_to(args.folder).as_posix() for path in files]
     with ThreadPoolExecutor(args.processes) as pool:
-        rows = [row for some in pool.map(one, files) for row in some]
-    write_csv(args.out, rows)
-    print(f"wrote {args.out}: {len(files)} notebooks, {exercises_known} exercises in the course")
+        running = [
+            pool.submit(_graded, submission, name, args.seconds, args.memory, args.seed)
+            for submission, name in zip(submissions, names, strict=True)
+        ]
+        for done in as_completed(running):
+            rows = done.result()
+            points = sum(row["points"] for row in rows)
+            _say(f"{rows[0]['file']}: {points} of {len(rows)}")
+            # What is finished is kept, whatever the next one does to this process.
+            write_csv(args.out, [row for one in running if one.done() for row in one.result()])
+    _say(f"wrote {args.out}: {len(files)} notebooks, {len(_wanted())} exercises in the course")
     return 0
+
+
+def _say(text: str) -> None:
+    """Print a line that a terminal of any encoding can show: a file may have any name."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

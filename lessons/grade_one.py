@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import io
 import json
+import linecache
 import os
 import sys
+from types import CodeType
 from typing import Any
 
 
@@ -50,13 +53,14 @@ def main() -> int:
         out.write(f"{token}{json.dumps(said)}\n")
         out.flush()
 
+    statements = [one for cell in job["cells"] for one in _statements(*cell)]
     for name in job["names"]:
         entry = entries[name]
         namespace: dict[str, Any] = {"__name__": "submission"}
         trouble = ""
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(entry.setup, "<setup>", "exec"), namespace)
-            for statement in _statements(job["code"]):
+            for statement in statements:
                 try:
                     exec(statement, namespace)
                 except (Exception, SystemExit) as error:  # an import that fails, a bad default
@@ -69,11 +73,13 @@ def main() -> int:
     return 0
 
 
-def _statements(code: str) -> list[Any]:
-    """Each statement compiled by itself, so that one that fails does not hide the others."""
-    import ast
-
-    return [compile(ast.Module([node], []), "<attempt>", "exec") for node in ast.parse(code).body]
+def _statements(number: int, text: str, places: list[int]) -> list[CodeType]:
+    """The statements of a cell at these places, each compiled by itself, so that one that fails
+    does not hide the others. A message can show their lines."""
+    file = f"<attempt> code cell {number}"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    body = ast.parse(text).body
+    return [compile(ast.Module([body[at]], []), file, "exec") for at in places]
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -347,10 +349,96 @@ def test_a_folder_becomes_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("@print\ndef f(): pass", "@print\ndef f():\n    pass"),
         ("for i in range(3):\n    pass", ""),
         ("model = load('x')", ""),
+        ("f = lambda x: x + 1", "f = lambda x: x + 1"),
+        # What only notebooks understand, and what only looks like it.
+        ("x = !ls\ny = %pwd\nmath.log??\nif 1:\n    %matplotlib inline\nz = 1", "z = 1"),
+        ("n = (7\n% 4)\ndef answer(): return n", "n = 7 % 4\n\ndef answer():\n    return n"),
+        ("t = '''What?\n% 1\n!'''", "t = 'What?\\n% 1\\n!'"),
+        ("def f():\n    '''What is it?\n    '''", "def f():\n    '''What is it?\n    '''"),
+        ("%%time\nx = 1", "x = 1"),
+        ("%%bash\nx=1\nrm -rf /", ""),
+        # What the answer needs, by way of others too, and nothing else.
+        (
+            "import math\nlog = math.log\nln2 = log(2)\nother = log(3)\ndef answer(x):\n"
+            "    other = x\n    return other / ln2",
+            "import math\nlog = math.log\nln2 = log(2)\n\ndef answer(x):\n    other = x\n"
+            "    return other / ln2",
+        ),
+        ("a, b = f()\ndef answer(): return b", "a, b = f()\n\ndef answer():\n    return b"),
+        ("def answer(model): return model\nmodel = f()", "def answer(model):\n    return model"),
     ],
 )
 def test_definitions_are_what_is_run(cell: str, kept: str) -> None:
-    assert grade.definitions(cell) == kept
+    body = ast.parse(grade.plain(cell)).body
+    places = grade.definitions({7: body}, ["answer"]).get(7, [])
+    found = ast.unparse(ast.Module([body[at] for at in places], []))
+    assert found == ast.unparse(ast.parse(kept))
+
+
+def test_a_message_names_the_line_of_the_cell(tmp_path: Path) -> None:
+    answer = f"# mine\n\ndef {NAMES[0]}(*args):\n    one = 1\n    return one / undefined_here\n"
+    rows = grade.grade(notebook(tmp_path / "a.ipynb", "import math\nx = 1", answer))
+    assert "in line 5 of your code (`return one / undefined_here`)" in rows[0]["message"]
+
+
+def test_constants_that_are_computed_and_lambdas_count(tmp_path: Path) -> None:
+    name = "bits_per_byte"
+    right = solution(name).replace(f"def {name}(", "def answer(")
+    for cell in (
+        f"import math\nstep = math.log(1)\n{right}\ndef {name}(*a): return answer(*a) + step",
+        f"{right}\n{name} = lambda *a: answer(*a)\ndef {NAMES[0]}(): pass",
+    ):
+        assert statuses(notebook(tmp_path / "a.ipynb", cell))[name] == "right"
+
+
+def test_a_file_of_any_name_is_graded_and_none_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    notebook(folder / "M\u00fcller \u2192.ipynb", solution(NAMES[0]))
+    notebook(folder / "UPPER.IPYNB", solution(NAMES[0]))
+    (folder / "gone.ipynb").symlink_to(folder / "nowhere")
+    done = subprocess.run(
+        [sys.executable, "-m", "lessons", "grade", str(folder), "--out", str(tmp_path / "g.csv")],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert r"M\xfcller \u2192.ipynb: 1 of" in done.stdout
+    with (tmp_path / "g.csv").open(encoding="utf-8", newline="") as file:
+        found = {
+            row["file"]: row["status"] for row in csv.DictReader(file) if row["status"] != "missing"
+        }
+    assert found == {
+        "M\u00fcller \u2192.ipynb": "right",
+        "UPPER.IPYNB": "right",
+        "gone.ipynb": "unreadable",
+    }
+
+
+@linux
+def test_what_is_finished_outlives_a_submission_that_ends_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    notebook(folder / "a.ipynb", solution(NAMES[0]))
+    victim = notebook(folder / "c.ipynb", solution(NAMES[0]))
+    remove = f"import pathlib\npathlib.Path({str(victim)!r}).unlink(missing_ok=True)"
+    notebook(folder / "b.ipynb", guarded(NAMES[0], remove))
+    out = tmp_path / "g.csv"
+    command = [sys.executable, "-m", "lessons", "grade", str(folder), "--processes", "1"]
+    command += ["--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+
+    def right() -> list[str]:
+        with out.open(encoding="utf-8", newline="") as file:
+            return [row["file"] for row in csv.DictReader(file) if row["status"] == "right"]
+
+    assert not victim.exists()
+    assert right() == ["a.ipynb", "b.ipynb", "c.ipynb"], "all were read before the first one ran"
+    kill = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    notebook(folder / "b.ipynb", guarded(NAMES[0], kill))
+    notebook(folder / "c.ipynb", solution(NAMES[0]))
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == -9
+    assert right() == ["a.ipynb"]
 
 
 def test_solutions_are_written(tmp_path: Path) -> None:
