@@ -18,7 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from nbformat import NotebookNode
+
 from lessons.course import ROOT, Source, read_course
+from lessons.slides import WIDGET, WIDGET_NOTE
 from lessons.sweeps import write_json
 from minigpt.files import write_text
 
@@ -43,6 +47,7 @@ CONFIG: dict[str, Any] = {
         "features": [
             "navigation.footer",
             "navigation.top",
+            "toc.integrate",
             "search.highlight",
             "content.code.copy",
         ],
@@ -59,13 +64,13 @@ CONFIG: dict[str, Any] = {
             }
         },
     ],
-    "extra_css": ["contrast.css"],
+    "extra_css": ["course.css"],
     "markdown_extensions": ["tables", "toc", "md_in_html", "pymdownx.superfences"],
     "validation": {"links": {"not_found": "warn", "anchors": "warn"}},
 }
 
 
-CONTRAST = """\
+STYLE = """\
 /* Text that is too pale in the themes of MkDocs and of notebooks: 4.5 to 1 and more. */
 .jp-Notebook .jp-InputPrompt, .jp-Notebook .jp-OutputPrompt {
   color: #616161 !important;
@@ -76,6 +81,13 @@ CONTRAST = """\
 .jupyter-wrapper .highlight-ipynb .c1 { color: #2f6868 !important; }
 .md-typeset .highlight :is(.c1, .nv) { color: #5f5f5f; }
 .md-footer-meta .md-copyright { color: #b5b5b5; }
+
+/* On a phone cells have no margin, and what is wide keeps its size and scrolls in its own frame. */
+@media (max-width: 700px) {
+  .jp-Notebook .jp-InputPrompt, .jp-Notebook .jp-OutputPrompt { display: none !important; }
+  .jp-Notebook .jp-OutputArea-output pre { white-space: pre !important; }
+  .jp-Notebook .jp-OutputArea-output img { max-width: 760px !important; }
+}
 """
 
 
@@ -130,6 +142,8 @@ def write_sources(folder: Path) -> Path:
         if path.endswith(".md"):
             text = (ROOT / path).read_text(encoding="utf-8")
             write_text(target, page(text, path, places))
+        elif path.endswith(".ipynb"):
+            write_text(target, nbformat.writes(without_widgets(ROOT / path)))
         else:
             shutil.copy(ROOT / path, target)
     menu: list[Any] = [{"Start": "index.md"}]
@@ -148,10 +162,20 @@ def write_sources(folder: Path) -> Path:
         for path, (place, title) in PAGES.items()
         if path in places and place != "index.md"
     ]
-    write_text(folder / "pages" / "contrast.css", CONTRAST)
+    write_text(folder / "pages" / "course.css", STYLE)
     config = folder / "mkdocs.yml"  # JSON is YAML
     write_json(config, CONFIG | {"docs_dir": "pages", "nav": menu})
     return config
+
+
+def without_widgets(path: Path) -> NotebookNode:
+    """A notebook in which a sentence stands for what only a kernel can show."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET in output.get("data", {}):
+                output.data = {"text/html": WIDGET_NOTE}
+    return notebook
 
 
 def _title(source: Source) -> str:

@@ -38,6 +38,8 @@ ROOM = 580  # pixels below a slide's heading
 WIDTH = 1200
 LEAST_SCALE = 0.8  # of a picture; one that would be smaller gets a slide to itself
 ALONE = (1264, 660)  # pixels of such a slide, below its heading in one small line
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = '<p class="widget">Interactive: run this cell in the notebook.</p>'
 CODE_LINES = 15
 TEXT_LINES = 18  # of a printed output
 
@@ -184,8 +186,8 @@ def output_blocks(output: NotebookNode) -> Iterator[Block]:
         yield from _text_blocks(output.text)
         return
     data = output.get("data", {})
-    if "application/vnd.jupyter.widget-view+json" in data:
-        yield Block('<p class="widget">Interactive: run this cell in the notebook.</p>', 60)
+    if WIDGET in data:
+        yield Block(WIDGET_NOTE, 60)
     elif "image/png" in data:
         alt = html.escape(" ".join(str(data.get("text/plain", "")).split()))
         png = "".join(data["image/png"].split())
@@ -333,7 +335,10 @@ def notes(heading: str, guide: str) -> list[str]:
 PICTURE = """\
 .reveal .slides > section > section.alone { padding: 8px 8px 0; }
 .reveal .alone h1, .reveal .alone h2 { font-size: 26px; line-height: 32px; margin: 0 32px 8px; }
-.reveal .alone img { margin-bottom: 0; }"""
+.reveal .alone img { margin-bottom: 0; }
+.reveal:has(section.present > section.alone.present) .controls:not(:hover, :focus-within) {
+  opacity: 0; /* the arrows would lie over the picture's corner */
+}"""
 
 
 # --- the deck -----------------------------------------------------------------------------------

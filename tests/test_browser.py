@@ -450,6 +450,11 @@ def test_every_widget_is_tested():
     assert missing == [], "add them to WIDGETS"
 
 
+# How wide a notebook's pictures are on a page, and in their file.
+DRAWN = """[...document.querySelectorAll('.jp-OutputArea-output img')].map((one) =>
+    ({width: one.getBoundingClientRect().width, natural: one.naturalWidth}))"""
+
+
 # --- slides and presenting ----------------------------------------------------------------------
 
 
@@ -470,6 +475,8 @@ MEASURED = """() => {
                 const box = one.getBoundingClientRect();
                 return box.bottom > 721 || box.right > 1281 || box.left < -1 || box.top < -1;
             }).map((one) => one.tagName),
+            covered: Boolean(slide.classList.contains('alone') && Number(getComputedStyle(
+                document.querySelector('.controls')).opacity)),
             smallest: Math.min(...texts.map((one) =>
                 parseFloat(getComputedStyle(one).fontSize) * (room.contains(one) ? zoom : 1))),
             pictures: [...room.querySelectorAll('img')]
@@ -496,6 +503,7 @@ def test_every_slide_holds_what_is_on_it_and_can_be_read(page, tmp_path, source)
     assert len(found) > 10
     assert [slide for slide in found if slide["outside"]] == []
     assert [slide for slide in found if slide["smallest"] < SMALLEST] == []
+    assert [slide for slide in found if slide["covered"]] == [], "arrows lie over a picture"
     pictures = [scale for slide in found for scale in slide["pictures"]]
     assert len(pictures) > source.core  # a second notebook may have one only
     assert [slide for slide in found if min(slide["pictures"], default=1) * TICKS < SMALLEST] == []
@@ -557,8 +565,23 @@ def test_the_site_on_a_phone_and_on_a_projector(chromium, pages):
             assert found, name
             assert [alt for alt, drawn in found if not drawn] == [], name
             pictures += len(found)
+            shown = page.evaluate(DRAWN)
+            assert [one for one in shown if one["width"] < 0.95 * min(one["natural"], 640)] == [], (
+                name
+            )
         page.close()
     assert pictures > 2 * len(SOURCES)
+
+
+def test_wide_lines_of_outputs_scroll_on_a_phone(chromium, pages):
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    page.goto((pages / f"lessons/{CORE.notebook.stem}.html").as_uri())
+    styles = page.evaluate(
+        "[...document.querySelectorAll('.jp-OutputArea-output pre')]"
+        ".map((one) => getComputedStyle(one).whiteSpace)"
+    )
+    page.close()
+    assert {*styles} == {"pre"}
 
 
 @pytest.mark.timeout(400)

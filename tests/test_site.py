@@ -99,6 +99,19 @@ def test_pictures_work_and_are_described(pages):
     assert number > 5
 
 
+def test_a_sentence_stands_for_what_only_a_kernel_can_show(built):
+    found = 0
+    for path in sorted((built / "lessons").glob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        assert "VBox(children" not in text, path.name
+        notebook = json.loads((ROOT / "notebooks" / f"{path.stem}.ipynb").read_text("utf-8"))
+        outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", [])]
+        views = sum(site.WIDGET in one.get("data", {}) for one in outputs)
+        assert text.count(site.WIDGET_NOTE) == views, path.name
+        found += views
+    assert found > 10
+
+
 def test_the_search_knows_the_lessons(built):
     index = json.loads((built / "search" / "search_index.json").read_text(encoding="utf-8"))
     text = " ".join(entry["text"] + entry["title"] for entry in index["docs"])
