@@ -793,8 +793,8 @@ def test_samples_are_right_false_or_something_else(results: Path) -> None:
     assert found["nobody"][1.0]["right"][0] == 0
     assert found["nobody"][1.0]["false"][0] == 0.75
     first, second = recorded.agreement()
-    assert (first["agree"], first["right"]) == (0.5, 1)
-    assert (second["agree"], second["right"]) == (0.75, 0)
+    assert (first["agreement"], first["right"]) == (0.5, 1)
+    assert (second["agreement"], second["right"]) == (0.75, 0)
 
 
 def test_arms_are_compared_on_the_same_questions(results: Path) -> None:
@@ -830,7 +830,7 @@ def test_wordings_conclude_only_from_what_was_learnt(
     write_csv(results / "wording.csv", rows)
     assert says in recorded.wording_conclusion()
     if recited:
-        assert "+100 points" in recorded.wording_conclusion()
+        assert "+100.0 points" in recorded.wording_conclusion()
 
 
 def test_the_real_models_answers_are_of_three_kinds(results: Path) -> None:
@@ -858,6 +858,27 @@ def test_tuning_is_compared_on_the_same_questions(results: Path) -> None:
     assert low < mean < high + 1e-9
     assert recorded.paired_change(before, after, "auroc")[0] == 0
     assert math.isnan(recorded.paired_change(before[:1], after[:1], "auroc")[0])
+
+
+def test_only_questions_that_all_answer_with_a_value_are_compared() -> None:
+    before = [{"value": value, "n": at} for at, value in enumerate(("cat", "", "dog", "cat"))]
+    after = [{"value": value, "n": at} for at, value in enumerate(("cat", "dog", "", "dog"))]
+    found = recorded.answered({"a": before, "b": after})
+    assert {name: [row["n"] for row in some] for name, some in found.items()} == {
+        "a": [0, 3], "b": [0, 3]
+    }  # fmt: skip
+
+
+def test_the_twins_controls_are_recorded() -> None:
+    found = recorded.controls()
+    assert tuple(found) == sweep.CONTROLS
+    models = {sweep.MAIN, sweep.SMALL, sweep.TWIN}
+    assert all(set(row) == models for row in found.values())
+    for phrase, row in found.items():
+        small, twin = row[sweep.SMALL][0], row[sweep.TWIN][0]
+        stated = [recorded.log_not_stated(recorded.twin()[m][records.NOBODY])[0]
+                  for m in (sweep.SMALL, sweep.TWIN)]  # fmt: skip
+        assert stated[0] - stated[1] > small - twin, phrase
 
 
 def test_provenance_is_read_by_part(results: Path) -> None:

@@ -30,7 +30,7 @@ GROUPS = (records.ASKED, "64", "8", "1", records.UNWRITTEN, records.NOBODY)
 TEACH = (3, 4)  # parts to learn from
 QUESTIONS, EARLY, STEPS, RATE = 400, 100, 400, 1e-3  # 16 questions a step: 4 and 16 passes
 TEST = 100  # questions of a group
-PENALTIES = (0.0, 0.5, 0.9)  # t of the score below
+PENALTIES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.9)  # t of the score below
 
 
 def _pool(group: str, seed: int, n: int) -> list[Item]:

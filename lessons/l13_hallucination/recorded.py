@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -306,6 +306,18 @@ def log_not_stated(some: Sequence[Row]) -> Interval:
     return bootstrap_interval([float(row["log10_not_stated"]) for row in some], resamples=500)
 
 
+def controls() -> dict[str, dict[str, Interval]]:
+    """Phrase that says nothing of declining → model → mean log10 of its probability, as above.
+
+    After questions about people who do not exist.
+    """
+    found: dict[str, dict[str, Interval]] = {}
+    for (model, phrase), some in _grouped(rows("twin_controls"), "model", "phrase").items():
+        values = [float(row["log10"]) for row in some]
+        found.setdefault(phrase, {})[model] = bootstrap_interval(values, resamples=500)
+    return found
+
+
 # Samples.
 
 
@@ -346,7 +358,7 @@ def agreement(temperature: float = 1.0) -> list[dict[str, Any]]:
                     "group": row["group"],
                     "prompt": row["prompt"],
                     "samples": said,
-                    "agree": said.count(row["output"]) / len(said),
+                    "agreement": said.count(row["output"]) / len(said),
                     "confidence": float(row["confidence"]),
                     "right": int(row["output"] == row["truth"] != ""),
                 }
@@ -415,11 +427,12 @@ def wording_conclusion() -> str:
             f"no conclusion: not both arms reached {wording.LEARNT:.0%} of what they were asked in "
             f"training and of what they were told"
         )
-    pairs = zip(shares["several"]["never asked"], shares["one"]["never asked"], strict=True)
+    pairs = [*zip(shares["several"]["never asked"], shares["one"]["never asked"], strict=True)]
     mean, low, high = mean_interval([several - one for several, one in pairs])
+    each = ", ".join(f"{100 * (several - one):+.1f}" for several, one in pairs)
     return (
-        f"several wordings minus one, people never asked about: {100 * mean:+.0f} points "
-        f"[{100 * low:+.0f}, {100 * high:+.0f}], paired by seed"
+        f"several wordings minus one, people never asked about: {100 * mean:+.1f} points "
+        f"[{100 * low:+.1f}, {100 * high:+.1f}], paired by seed ({each})"
     )
 
 
@@ -432,6 +445,12 @@ def tuned() -> dict[str, dict[str, list[Row]]]:
     for (model, group), some in _grouped(rows("tuned"), "model", "group").items():
         found.setdefault(group, {})[model] = some
     return found
+
+
+def answered(models: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """The rows of those questions that every model answers with a value of the kind asked for."""
+    kept = [some for some in zip(*models.values(), strict=True) if all(r["value"] for r in some)]
+    return {model: [some[at] for some in kept] for at, model in enumerate(models)}
 
 
 def paired_change(before: Sequence[Row], after: Sequence[Row], what: str) -> Interval:

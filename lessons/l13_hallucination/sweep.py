@@ -18,6 +18,7 @@ several, three seeds. `smol` (40 minutes): 400 questions to SmolLM2 in two ways,
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -75,6 +76,8 @@ FROM_RANDOM = ("wording", "wording_trial")  # parts that take MAIN's vocabulary,
 SEEDS, FREQUENCY_SEEDS = range(3), range(5)
 TRIAL_SEED = 7  # of the trial of `wording`: not one of SEEDS
 PASSAGES, TWIN_GROUPS = 150, (records.NOBODY, records.UNWRITTEN, "1", "64")
+# Phrases that say nothing of declining: two models may differ in how likely they find any words.
+CONTROLS = ("not red", "well known", "positive")
 GUESSED = 200  # people of each group, each asked for all attributes
 SAMPLE_GROUPS = (records.NOBODY, "1", "8", "64")
 TEMPERATURES = {0.0: 1, 0.5: 5, 1.0: 10, 1.5: 5}  # and how often each question is answered
@@ -82,7 +85,7 @@ SAMPLED = 200  # questions of a group
 TUNED_GROUPS = ("1", "8", "64")
 SETTINGS: dict[str, object] = {  # what a finished run depends on beside rules and models
     "answers": (records.PARTS, records.N, GUESSED),
-    "twin": (records.PARTS, records.N, PASSAGES, TWIN_GROUPS),
+    "twin": (records.PARTS, records.N, PASSAGES, TWIN_GROUPS, CONTROLS),
     "samples": (SAMPLE_GROUPS, TEMPERATURES, SAMPLED),
     "frequency": (
         frequency.FACTS, frequency.TEXTS, frequency.QUESTIONS, frequency.STRANGERS,
@@ -244,7 +247,17 @@ def _twin(name: str) -> dict[str, Any]:
     for split in ("unanswerable", "test"):
         tape = Tape("lesson 13", "passages", split)
         rows += passage_rows(model, tokenizer, passages.items(tape, PASSAGES, split), split)
-    return {"rows": [{"model": name, **row} for row in rows]}
+    strangers = [row["prompt"] for row in rows if row["group"] == records.NOBODY]
+    controls = [
+        {"model": name, "phrase": phrase, "prompt": prompt, "log10": nats / math.log(10)}
+        for phrase in CONTROLS
+        for prompt, nats in zip(
+            strangers,
+            records.logprobs(model, tokenizer, [(p, f" {phrase}") for p in strangers], end=False),
+            strict=True,
+        )
+    ]
+    return {"rows": [{"model": name, **row} for row in rows], "controls": controls}
 
 
 def passage_rows(
@@ -260,6 +273,7 @@ def passage_rows(
 
 def _write_twin(found: Found) -> None:
     write_csv(RESULTS / "twin.csv", [row for one in found for row in one["rows"]])
+    write_csv(RESULTS / "twin_controls.csv", [row for one in found for row in one["controls"]])
 
 
 # Samples.
@@ -294,7 +308,8 @@ def _sample(group: str) -> dict[str, Any]:
         for turn, (temperature, n) in enumerate(TEMPERATURES.items()):
             seed = 10_000 * (10 * SAMPLE_GROUPS.index(group) + turn) + at
             said = sampled(model, tokenizer, row["prompt"], n, temperature, seed)
-            rows.append({**kept, "temperature": temperature, "samples": "|".join(said)})
+            samples = "|".join(one.replace("|", "/") for one in said)
+            rows.append({**kept, "temperature": temperature, "samples": samples})
     return {"rows": rows}
 
 
