@@ -113,6 +113,7 @@ def read(path: Path) -> Submission:
     for number, cell in enumerate(cells, start=1):
         try:
             text = plain(cell)
+            compile(text, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # as notebooks do
             parsed[number] = ast.parse(text).body
             python[number] = text
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -205,8 +206,11 @@ def _defined(node: ast.stmt) -> set[str]:
 
 def _used(node: ast.stmt) -> set[str]:
     """The names that a statement takes from its module, inside of functions too."""
+    try:
+        tables = [symtable.symtable(ast.unparse(node), "<statement>", "exec")]
+    except (RecursionError, SyntaxError, ValueError, MemoryError):  # too deep: rather too many
+        return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
     found: set[str] = set()
-    tables = [symtable.symtable(ast.unparse(node), "<statement>", "exec")]
     while tables:
         table = tables.pop()
         tables += table.get_children()

@@ -357,6 +357,7 @@ def test_a_folder_becomes_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("def f():\n    '''What is it?\n    '''", "def f():\n    '''What is it?\n    '''"),
         ("%%time\nx = 1", "x = 1"),
         ("%%bash\nx=1\nrm -rf /", ""),
+        ("await f()\nx = 1", "x = 1"),
         # What the answer needs, by way of others too, and nothing else.
         (
             "import math\nlog = math.log\nln2 = log(2)\nother = log(3)\ndef answer(x):\n"
@@ -412,6 +413,34 @@ def test_a_file_of_any_name_is_graded_and_none_is_left_out(tmp_path: Path) -> No
         "UPPER.IPYNB": "right",
         "gone.ipynb": "unreadable",
     }
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"def deep(): return {'+'.join(['1'] * 3000)}",
+        f"def deep(): return {'(' * 150}1{')' * 150}",
+        f"x = {'-' * 2000}1",
+        f"x = {'[' * 90}{']' * 90}",
+        "def deep():\n" + "".join(f"{' ' * n}if 1:\n" for n in range(1, 90)) + " " * 91 + "pass",
+        "return 1",
+        "await x",
+        "x = '\\ud800'",
+        "nonlocal x",
+        "%%time",
+        "%%",
+        "!",
+    ],
+    ids=range(12),
+)
+def test_odd_code_costs_no_other_cell(tmp_path: Path, odd: str) -> None:
+    found = statuses(notebook(tmp_path / "a.ipynb", odd, solution(NAMES[0])))
+    assert found[NAMES[0]] == "right"
+
+
+def test_a_cell_that_awaits_something_counts(tmp_path: Path) -> None:
+    cell = f"import asyncio\nawait asyncio.sleep(0)\n{solution(NAMES[0])}"
+    assert statuses(notebook(tmp_path / "a.ipynb", cell))[NAMES[0]] == "right"
 
 
 @linux
