@@ -30,6 +30,22 @@ class Published:
 
 _SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GPT2_TOKENIZER = File("8414cab924d8b9b33013f0d221c5862f365ee9be39c5c2bfae8a5a9e970478a6", 1355256)
+
+
+def _gpt2(hub: Hub, config: File, weights: File, parameters: str) -> Published:
+    """A GPT-2 of the hub; all sizes share their tokenizer."""
+    return Published(
+        files={
+            "config.json": config,
+            "tokenizer.json": _GPT2_TOKENIZER,
+            "model.safetensors": weights,
+        },
+        sources=(hub,),
+        licence="MIT",
+        what=f"GPT-2 by OpenAI, {parameters} parameters",
+    )
+
+
 PUBLISHED = {
     "smollm2-135m": Published(
         files={
@@ -53,33 +69,17 @@ PUBLISHED = {
         licence="Apache-2.0",
         what="SmolLM2-135M-Instruct by Hugging Face: instruction-tuned, weights of 4 to 5 bits",
     ),
-    "gpt2": Published(
-        files={
-            "config.json": File(
-                "0daed7749b4f02b8f76240d5444551d7b08712dab4d0adb8239c56ba823bb7b4", 665
-            ),
-            "tokenizer.json": _GPT2_TOKENIZER,
-            "model.safetensors": File(
-                "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707", 548_105_171
-            ),
-        },
-        sources=(Hub("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e"),),
-        licence="MIT",
-        what="GPT-2 by OpenAI, 124 M parameters",
+    "gpt2": _gpt2(
+        Hub("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+        File("0daed7749b4f02b8f76240d5444551d7b08712dab4d0adb8239c56ba823bb7b4", 665),
+        File("248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707", 548_105_171),
+        "124 M",
     ),
-    "gpt2-medium": Published(
-        files={
-            "config.json": File(
-                "ef1a44d889ad1a0acc7731c78134f1b87d2d222f110e97dd10fd4117331caf22", 718
-            ),
-            "tokenizer.json": _GPT2_TOKENIZER,
-            "model.safetensors": File(
-                "fc5a354a19255ad494f3d71549390baca1ccf61d1d822b9408971705c687c9cd", 1_519_984_962
-            ),
-        },
-        sources=(Hub("openai-community/gpt2-medium", "6dcaa7a952f72f9298047fd5137cd6e4f05f41da"),),
-        licence="MIT",
-        what="GPT-2 by OpenAI, 355 M parameters",
+    "gpt2-medium": _gpt2(
+        Hub("openai-community/gpt2-medium", "6dcaa7a952f72f9298047fd5137cd6e4f05f41da"),
+        File("ef1a44d889ad1a0acc7731c78134f1b87d2d222f110e97dd10fd4117331caf22", 718),
+        File("fc5a354a19255ad494f3d71549390baca1ccf61d1d822b9408971705c687c9cd", 1_519_984_962),
+        "355 M",
     ),
 }
 

@@ -71,8 +71,7 @@ def share(name: str) -> Path:
     with warnings.catch_warnings(action="ignore"):  # of a damaged copy: it goes now
         there = _shared(name) is not None
     if not there:
-        path = find(name)
-        model, tokenizer = load_gguf(path) if path.is_file() else load_folder(path)
+        model, tokenizer = load(find(name))
         try:
             save_checkpoint(folder, model, tokenizer, extra={"copy_of": _checksums(name)})
         except OSError as error:

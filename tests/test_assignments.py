@@ -13,8 +13,8 @@ import pytest
 
 from lessons import assignments, build
 from lessons.course import find_lesson, read_course
-from lessons.grade import names
 from lessons.source import solutions
+from lessons.submission import names
 
 LESSON = find_lesson("06", read_course())
 NAME = LESSON.stem

@@ -13,13 +13,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lessons import build, grade, solutions
+from lessons import build, grade, solutions, submission
 from lessons.course import Source, find_lesson, read_course
 from lessons.source import EXERCISE_TAG, solved_notebook, student_notebook, tags
 
 LESSON = find_lesson("06", read_course())
 CORE, DEEPER = LESSON.sources
-NAMES = grade.asked(CORE)
+NAMES = submission.asked(CORE)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="not on this system: docs/classroom.md")
 
 
@@ -83,8 +83,8 @@ def test_a_lessons_two_notebooks_are_graded_apart(tmp_path: Path) -> None:
     with out.open(encoding="utf-8", newline="") as file:
         rows = [(row["lesson"], row["exercise"], row["status"]) for row in csv.DictReader(file)]
     wanted = [("06", name, "right") for name in NAMES]
-    assert rows == wanted + [("06b", name, "right") for name in grade.asked(DEEPER)]
-    assert grade.names(LESSON) == [name for _, name, _ in rows]
+    assert rows == wanted + [("06b", name, "right") for name in submission.asked(DEEPER)]
+    assert submission.names(LESSON) == [name for _, name, _ in rows]
 
 
 def test_which_notebook_it_is_say_metadata_then_name_then_content(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_which_notebook_it_is_say_metadata_then_name_then_content(tmp_path: Path
     old = {"source_sha256": "0" * 64}
 
     def source(name: str, cells: list[str], about: object = None) -> Source:
-        return grade.read(notebook(tmp_path / name, *cells, about=about)).source
+        return submission.read(notebook(tmp_path / name, *cells, about=about)).source
 
     assert source("x.ipynb", both, about[DEEPER]) == DEEPER
     assert source(DEEPER.notebook.name, both, about[CORE]) == CORE
@@ -370,8 +370,8 @@ def test_a_folder_becomes_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_definitions_are_what_is_run(cell: str, kept: str) -> None:
-    body = ast.parse(grade.plain(cell)).body
-    places = grade.definitions({7: body}, ["answer"]).get(7, [])
+    body = ast.parse(submission.plain(cell)).body
+    places = submission.definitions({7: body}, ["answer"]).get(7, [])
     found = ast.unparse(ast.Module([body[at] for at in places], []))
     assert found == ast.unparse(ast.parse(kept))
 
@@ -488,4 +488,4 @@ def test_a_solved_notebook_runs_and_its_checks_say_right(tmp_path: Path) -> None
     cells = [c for c in made.cells if c.cell_type == "code"]
     assert all(c.execution_count for c in cells)
     printed = "".join(o.get("text", "") for c in cells for o in c.outputs)
-    assert [name for name in grade.names(lesson) if f"✓ {name}: right" not in printed] == []
+    assert [name for name in submission.names(lesson) if f"✓ {name}: right" not in printed] == []
