@@ -61,6 +61,9 @@ def _provenance(part: str, seconds: float) -> None:
     models = jobs.models_of(part) if part else [jobs.MAIN]
     command = f"python -m lessons sweep 08 {part}".rstrip()
     origin = provenance("08", command, seconds, 1, models=models)
-    origin["seconds_are"] = "of the processor, summed over processes of one thread"
+    origin["seconds_are"] = (
+        "of the processor, summed over processes of one thread; of the first runs by the clock, "
+        "in which some were held"
+    )
     name = f"provenance_{part}.json" if part else "provenance.json"
     write_json(RESULTS / name, origin)
