@@ -29,6 +29,7 @@ from lessons.l08_fine_tuning import (
     tables,
     transfer,
     tuning,
+    with_head,
 )
 from lessons.l08_fine_tuning.widget import forgetting_view
 from lessons.l09_few_shot import smol
@@ -306,6 +307,32 @@ def test_a_method_has_a_row_and_a_path(monkeypatch, tiny: GPT, opened: Opened) -
     assert 0 < row["trained"] < network.num_parameters()
 
 
+def test_lora_in_the_output_layer_changes_that_too(monkeypatch, tiny: GPT, opened: Opened) -> None:
+    for name in ("QUICK", "VALIDATION", "TEST"):
+        monkeypatch.setattr(methods, name, 2)
+    monkeypatch.setattr(methods, "PATH_DOCUMENTS", 1)
+    network = GPT(tiny.config)
+    old = {name: weight.clone() for name, weight in network.state_dict().items()}
+    row = with_head.tuned(network, opened[1], "LoRA 4 + head", 0, 1e-3, most=10)
+    assert row["method"] == "LoRA 4 + head"
+    assert row["trained"] == sum(
+        4 * (layer.in_features + layer.out_features)
+        for name, layer in network.named_modules()
+        if name == "lm_head" or name.endswith(tuning.LAYERS)
+    )
+    assert network.lm_head is not None
+    assert float(network.lm_head.lora_b.detach().abs().max()) > 0
+    now = network.state_dict()
+    assert all(torch.equal(now[name], weight) for name, weight in old.items())
+
+
+def test_tokens_of_the_notes_are_counted_in_old_documents(opened: Opened) -> None:
+    few, more = (with_head.rare(opened[1], 0, n) for n in (20, 200))
+    assert 0 < more["never"] < few["never"] < 1
+    assert more["never"] < more["ten"] < 1
+    assert few["tokens"] < more["tokens"]
+
+
 # What is counted
 
 
@@ -462,14 +489,16 @@ def made_up(part: str, job: str) -> dict:
             rule = {"words": 0.6, "words_whole": 0.3}
             row |= {"wording": new, "age_by_rule": rule, **kept(0.5)}
         return row
-    if part in ("rates", "methods"):
+    if part in ("rates", "methods", "head_rates", "with_head"):
         name, seed, rate = words
         row = {"method": name, "seed": int(seed), "rate": float(rate), "steps": 80, "trained": 9,
                "reached": int(name != "head only"), "fields": 0.91, "notes": 0.4,
                "path": [{"step": 0, "fields": 0.0, "nats": 0.7}, {"step": 80, "fields": 0.9,
                         "nats": 0.8}], **kept(0.3)}  # fmt: skip
-        if part == "rates":
+        if "rates" in part:
             row["losses"] = dict.fromkeys(row["losses"], 1 + far(rate, 3e-3))
+        if (part, seed) == ("with_head", "10"):
+            row["rare"] = {"tokens": 9, "never": 0.1, "ten": 0.2}
         if (part, name, seed) == ("methods", recorded.AGAIN_METHOD, "10"):
             row["again"] = dict.fromkeys(recorded.AGAIN, 0.9)
         return row
@@ -542,18 +571,22 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert "adamw 0.01, 300 to 300 steps, 0 of 29" in recorded.trained_out()[transfer.RANDOM]
     assert len(recorded.specialist()) == 9
     found = recorded.methods()
-    assert [*found] == [*tuning.METHODS]
+    assert [*found] == [*recorded.METHODS]
     assert found["head only"]["reached"][0] == 0
     assert found["full"]["rate"][0] == 3e-3
     for table in (recorded.kept(), recorded.losses()):
-        assert [*table] == ["before", *tuning.METHODS, recorded.END]
+        assert [*table] == ["before", *recorded.METHODS, recorded.END]
     assert len(recorded.kept()["full"]) == 21
     assert len(recorded.losses()["full"]) == 17
     assert found["full"]["gained"][0] == pytest.approx(
         sum(recorded.losses()["full"].values()) / 17 - 0.7, abs=1e-6
     )
     assert {row["method"] for row in recorded.rates()["full"]} == {"full"}
+    assert recorded.rates()["LoRA 1 + head"][0]["rate"] == "0.001"
     assert recorded.paths()["full"] == [(0.0, 0.7), (0.9, 0.8)]
+    assert [*recorded.on_the_way()] == [*recorded.METHODS]
+    assert recorded.on_the_way()["LoRA 4 + head"][0.6][0] == pytest.approx(0.8)
+    assert recorded.rare()["never"] == 0.1
     assert recorded.control()["gained"] < 0.02
     assert [*recorded.mixture()["lore"]] == ["alone", "alone, longer", "all"]
     assert "lore" not in recorded.left_out()["lore"]
@@ -569,6 +602,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     seeds = Counter(row["figure"] for row in figures)
     assert seeds["lost_full"] == seeds["gained_replay"] == seeds["notes_right"] == 5
     assert seeds["lost_lora_4"] == seeds["lost_replay_5"] == seeds["gain_lore"] == 3
+    assert seeds["lost_lora_4_head"] == 3
     assert "lost_head_only" not in seeds
 
 
@@ -585,7 +619,7 @@ def test_a_part_that_was_run_is_not_run_again(results: Path, monkeypatch, capsys
     ("part", "first"),
     [("pretrained", "start_rates"), ("scratch", "start_rates"), ("methods", "rates"),
      ("control", "rates"), ("mixture", "mixture_rates"), ("left_out", "mixture_rates"),
-     ("merging", "rates"), ("real", "real_rates")],
+     ("merging", "rates"), ("with_head", "head_rates"), ("real", "real_rates")],
 )  # fmt: skip
 def test_a_part_says_which_one_comes_first(results: Path, part: str, first: str) -> None:
     with pytest.raises(ValueError, match=f"sweep 08 {first} first"):
@@ -686,6 +720,17 @@ def test_a_claim_is_not_decided_by_the_seeds_that_arrived() -> None:
             tables.methods_figures(method_rows({(name, "11"): "0"}))
 
 
+def test_a_level_that_some_run_did_not_reach_has_no_number(monkeypatch) -> None:
+    looks = {"10": [(0.1, 0.7), (0.5, 1.0), (0.3, 1.2), (0.7, 1.4)], "11": [(0.45, 3.0)]}
+    rows = [{"method": "full", "seed": seed, "fields": str(fields), "nats": str(nats)}
+            for seed in looks for fields, nats in looks[seed]]  # fmt: skip
+    monkeypatch.setattr(recorded, "_both", lambda name: rows)
+    monkeypatch.setattr(recorded, "METHODS", ("full",))
+    found = recorded.on_the_way()["full"]
+    assert [*found] == [0.4]
+    assert found[0.4][0] == pytest.approx(2.0)
+
+
 def test_a_gain_is_against_the_better_of_alone_and_longer() -> None:
     rows = [
         {"kind": kind, "family": family, "seed": "10", "right": right}
@@ -707,7 +752,7 @@ def test_rules_ask_for_figures_that_are_made() -> None:
     ]
     found = tables.figures_of(
         {"transfer": curve_rows((0.5, 0.95), (0.3, 0.7)), "methods": method_rows({}),
-         "mixture": rows}
+         "methods_with_head": [], "mixture": rows}
     )  # fmt: skip
     for claim, figures in found.items():
         table = verdict_table(claim, {name: [*values.values()] for name, values in figures.items()})

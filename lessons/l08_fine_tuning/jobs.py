@@ -26,8 +26,16 @@ from lessons.l08_fine_tuning import (
     real,
     transfer,
     tuning,
+    with_head,
 )
-from lessons.l08_fine_tuning.recorded import ADAPTERS, AGAIN, AGAIN_METHOD, AGAIN_N, RESULTS
+from lessons.l08_fine_tuning.recorded import (
+    ADAPTERS,
+    AGAIN,
+    AGAIN_METHOD,
+    AGAIN_N,
+    RESULTS,
+    adapter_file,
+)
 from lessons.models import MODELS, digest
 from lessons.pretrain import stored
 from lessons.sweeps import open_model, read_json
@@ -49,6 +57,7 @@ MIXED = ("lore", "functions")  # families on which the mixture's rates are tried
 _EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
     "transfer": ((transfer, tuning, measures, clinic), ("transfer", "specialise")),
     "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
+    "with_head": ((with_head, methods, transfer, tuning, measures, clinic), ()),
     "mixture": ((mixture, tuning, measures), ("multi-task",)),
     "assistant": ((assistant, methods, tuning, measures), ()),
     "merging": ((merging, assistant, tuning, measures, clinic), ()),
@@ -62,6 +71,8 @@ EXPERIMENT = {
     "rates": "methods",
     "methods": "methods",
     "control": "methods",
+    "head_rates": "with_head",
+    "with_head": "with_head",
     "mixture_rates": "mixture",
     "mixture": "mixture",
     "left_out": "mixture",
@@ -190,37 +201,54 @@ def _method_scores(name: str) -> dict[float, tuple[float, float]]:
     """Rate → whether it reached the target, then what counts: least loss on old documents."""
     return {
         rate: (1.0, -fmean(row["losses"].values())) if row["reached"] else (0.0, row["fields"])
-        for rate, row in _tried("rates", _rate_job(name)).items()
+        for rate, row in _tried(rates_part(name), _rate_job(name)).items()
     }
+
+
+def rates_part(name: str) -> str:
+    """The part in which a method's rates are tried."""
+    return "head_rates" if name in with_head.RANKS else "rates"
 
 
 def _rate_jobs() -> list[str]:
     return [
         _rate_job(method.name)(rate)
         for method in tuning.METHODS.values()
-        for rate in _rates_of(method)
+        for rate in _rates_of(method.name, method.rates)
     ]
 
 
-def _rates_of(method: tuning.Method) -> list[float]:
+def _head_rate_jobs() -> list[str]:
+    return [
+        _rate_job(name)(rate)
+        for name in with_head.RANKS
+        for rate in _rates_of(name, with_head.RATES)
+    ]
+
+
+def _rates_of(name: str, first: tuple[float, ...]) -> list[float]:
     """The rates to try; of a method that never arrives a rung more at either end, no further."""
-    scores = _method_scores(method.name)
-    tried = all(rate in scores for rate in method.rates)
+    scores = _method_scores(name)
+    tried = all(rate in scores for rate in first)
     if tried and not any(reached for reached, _ in scores.values()):
-        return rates.widened(method.rates)
-    return rates.wanted(method.rates, scores)
+        return rates.widened(first)
+    return rates.wanted(first, scores)
 
 
 def _rate(name: str, seed: str, rate: str) -> dict[str, Any]:
     model, tokenizer = open_model(MAIN)
     try:
-        row = methods.tuned(model, tokenizer, name, int(seed), float(rate))
+        row = _tuned(name)(model, tokenizer, name, int(seed), float(rate))
     except tuning.Diverged:
         return {
             "method": name, "seed": int(seed), "rate": float(rate), "steps": 0, "trained": 0,
             "reached": 0, "fields": 0.0, "notes": 0.0, "path": [], "kept": {}, "losses": {},
         }  # fmt: skip
     return row | methods.kept(model, tokenizer, RATE_N, int(seed))
+
+
+def _tuned(name: str) -> Callable[..., dict[str, Any]]:
+    return with_head.tuned if name in with_head.RANKS else methods.tuned
 
 
 def chosen_rate(name: str) -> float:
@@ -230,7 +258,8 @@ def chosen_rate(name: str) -> float:
     """
     scores = _method_scores(name)
     if not scores:
-        raise ValueError(f"{name}: no rates yet; run python -m lessons sweep 08 rates first")
+        part = rates_part(name)
+        raise ValueError(f"{name}: no rates yet; run python -m lessons sweep 08 {part} first")
     if not any(reached for reached, _ in scores.values()):
         return max(scores, key=lambda rate: scores[rate])
     return rates.best(scores)
@@ -246,18 +275,24 @@ def _method_jobs() -> list[str]:
     ]
 
 
+def _head_jobs() -> list[str]:
+    return [f"{name}|{seed}|{chosen_rate(name):g}" for name in with_head.RANKS for seed in FEWER]
+
+
 def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
     model, tokenizer = open_model(MAIN)
-    row = methods.tuned(model, tokenizer, name, int(seed), float(rate), 2 * methods.MOST)
+    row = _tuned(name)(model, tokenizer, name, int(seed), float(rate), 2 * methods.MOST)
     row |= methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
     if int(seed) == SEEDS[0]:
-        if tuning.METHODS[name].rank:
+        if "LoRA" in name:
             ADAPTERS.mkdir(parents=True, exist_ok=True)
-            save_adapter(ADAPTERS / f"{name.replace(' ', '_')}.safetensors", model)
+            save_adapter(adapter_file(name), model)
         else:
             save_checkpoint(PARTS / f"{name.replace(' ', '_')} weights", stored(model), tokenizer)
         if name == AGAIN_METHOD:
             row["again"] = measures.general(model, tokenizer, AGAIN_N, int(seed), AGAIN)
+        if name in with_head.RANKS:
+            row["rare"] = with_head.rare(tokenizer, int(seed))
     return row
 
 
@@ -457,6 +492,8 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "rates": _rate_jobs,
     "methods": _method_jobs,
     "control": _control_jobs,
+    "head_rates": _head_rate_jobs,
+    "with_head": _head_jobs,
     "mixture_rates": _mixture_rate_jobs,
     "mixture": _mixture_jobs,
     "left_out": _left_out_jobs,
@@ -473,6 +510,8 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "rates": _rate,
     "methods": _method,
     "control": _control,
+    "head_rates": _rate,
+    "with_head": _method,
     "mixture_rates": _mixture_rate,
     "mixture": _mixture,
     "left_out": _mixture,

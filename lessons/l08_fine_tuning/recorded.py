@@ -6,8 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from lessons.l08_fine_tuning import measures
-from lessons.l08_fine_tuning.tuning import METHODS
+from lessons.l08_fine_tuning import measures, tuning, with_head
 from lessons.sweeps import read_csv, read_json
 from minigpt import BPETokenizer, load, load_adapter
 from minigpt.intervals import Interval, bootstrap_interval, mean_interval
@@ -17,6 +16,12 @@ ADAPTERS = RESULTS / "adapters"
 END = "full, to the end"  # all weights, not stopped at the target: the specialist
 AGAIN, AGAIN_METHOD, AGAIN_N = ("sentiment", "sums"), "LoRA 4", 10  # asked again in the notebook
 AGAIN_SEED = 10
+METHODS = (*tuning.METHODS, *with_head.RANKS)
+
+
+def adapter_file(method: str) -> Path:
+    """Where the adapter of one seed of a method is kept."""
+    return ADAPTERS / f"{method.replace(' ', '_')}.safetensors"
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -82,12 +87,17 @@ def specialist() -> dict[str, tuple[Interval, Interval]]:
 # --- methods ------------------------------------------------------------------------------------
 
 
+def _both(name: str) -> list[dict[str, str]]:
+    """A table of the methods, and that of LoRA in the output layer, too."""
+    return [*rows(name), *rows(f"{name}_with_head")]
+
+
 def methods() -> dict[str, dict[str, Interval]]:
     """Method → "fields", "notes", "lost" (share right), "gained" (nats a token), "steps", … .
 
     Also "trained" (numbers), "rate", and "reached": the share of runs that reached the target.
     """
-    found = rows("methods")
+    found = _both("methods")
     columns = "fields notes lost gained steps trained rate reached".split()
     tables = {column: _by(found, "method", column) for column in columns}
     return {
@@ -99,23 +109,55 @@ def methods() -> dict[str, dict[str, Interval]]:
 
 def rates() -> dict[str, list[dict[str, str]]]:
     """Method → a row for each rate that was tried, from the lowest."""
-    tried = sorted(rows("rates"), key=lambda row: float(row["rate"]))
+    both = [*rows("rates"), *rows("head_rates")]
+    tried = sorted(both, key=lambda row: float(row["rate"]))
     return {name: [row for row in tried if row["method"] == name] for name in METHODS}
 
 
 def paths() -> dict[str, list[tuple[float, float]]]:
     """Method → fields right and nats a token on old documents, look by look, of the first seed."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for row in rows("path"):
+    for row in _both("path"):
         if int(row["seed"]) == AGAIN_SEED:
             point = float(row["fields"]), float(row["nats"])
             found.setdefault(row["method"], []).append(point)
     return {name: found[name] for name in METHODS if name in found}
 
 
+LEVELS = (0.4, 0.6, 0.8, 0.9)  # of fields right, at which all methods can be compared
+
+
+def on_the_way() -> dict[str, dict[float, Interval]]:
+    """Method → level → nats a token on old documents when that share of fields was first right.
+
+    Of the runs that came so far, a level that not all of them reached is left out.
+    """
+    runs: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in _both("path"):
+        looks = runs.setdefault(row["method"], {}).setdefault(row["seed"], [])
+        looks.append((float(row["fields"]), float(row["nats"])))
+    found: dict[str, dict[float, Interval]] = {}
+    for name in METHODS:
+        for level in LEVELS:
+            first = [
+                next((nats for fields, nats in looks if fields >= level), None)
+                for looks in runs[name].values()
+            ]
+            reached = [nats for nats in first if nats is not None]
+            if len(reached) == len(first):
+                found.setdefault(name, {})[level] = mean_interval(reached)
+    return found
+
+
+def rare() -> dict[str, float]:
+    """What `with_head.rare` found: how often old documents hold the tokens of the answers."""
+    found: dict[str, float] = read_json(RESULTS / "rare.json")
+    return found
+
+
 def _kept(what: str) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, list[float]]] = {}
-    for table in ("kept_before", "kept", "kept_specialist"):
+    for table in ("kept_before", "kept", "kept_with_head", "kept_specialist"):
         for row in rows(table):
             if row[what]:
                 families = found.setdefault(row["method"], {})
@@ -150,7 +192,7 @@ def again() -> dict[str, tuple[float, float]]:
     """
     model, tokenizer = load("fernhollow")
     assert isinstance(tokenizer, BPETokenizer)
-    load_adapter(ADAPTERS / f"{AGAIN_METHOD.replace(' ', '_')}.safetensors", model)
+    load_adapter(adapter_file(AGAIN_METHOD), model)
     now = measures.general(model, tokenizer, AGAIN_N, AGAIN_SEED, AGAIN)
     then = read_json(RESULTS / "again.json")
     return {family: (then[family], now[family]) for family in AGAIN}

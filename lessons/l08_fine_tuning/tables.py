@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from lessons.l08_fine_tuning import assistant, jobs, measures, mixture, transfer, tuning
+from lessons.l08_fine_tuning import (
+    assistant,
+    jobs,
+    measures,
+    mixture,
+    transfer,
+    tuning,
+    with_head,
+)
 from lessons.l08_fine_tuning.recorded import END, RESULTS, rows
 from lessons.sweeps import write_csv, write_json
 
@@ -80,22 +88,35 @@ def _specialist(row: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     ]
 
 
-def _rates(found: Found) -> None:
-    for row in found:
-        row["nats"] = fmean(row["losses"].values()) if row["losses"] else ""
-    _write("rates", found, "method rate steps reached fields notes nats")
+def _rates_table(name: str) -> Callable[[Found], None]:
+    def write(found: Found) -> None:
+        for row in found:
+            row["nats"] = fmean(row["losses"].values()) if row["losses"] else ""
+        _write(name, found, "method rate steps reached fields notes nats")
+
+    return write
 
 
 def _methods(found: Found) -> None:
+    _methods_tables("", found)
+    write_json(RESULTS / "again.json", next(row["again"] for row in found if "again" in row))
+
+
+def _with_head(found: Found) -> None:
+    _methods_tables("_with_head", found)
+    write_json(RESULTS / "rare.json", next(row["rare"] for row in found if "rare" in row))
+
+
+def _methods_tables(end: str, found: Found) -> None:
+    """methods.csv, kept.csv and path.csv, with an end to their names."""
     _lost(found)
-    _write("methods", found, "method seed rate steps trained reached fields notes lost gained")
-    write_csv(RESULTS / "kept.csv", _kept("", found))
-    write_csv(RESULTS / "path.csv", [
+    columns = "method seed rate steps trained reached fields notes lost gained"
+    _write(f"methods{end}", found, columns)
+    write_csv(RESULTS / f"kept{end}.csv", _kept("", found))
+    write_csv(RESULTS / f"path{end}.csv", [
         {"method": row["method"], "seed": row["seed"], **look} for row in found
         for look in row["path"]
     ])  # fmt: skip
-    again = next(row["again"] for row in found if "again" in row)
-    write_json(RESULTS / "again.json", again)
 
 
 def _lost(found: Found) -> None:
@@ -164,9 +185,11 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "start_rates": _start_rates,
     "pretrained": _curves,
     "scratch": _curves,
-    "rates": _rates,
+    "rates": _rates_table("rates"),
     "methods": _methods,
     "control": _control,
+    "head_rates": _rates_table("head_rates"),
+    "with_head": _with_head,
     "mixture_rates": _mixture_rates,
     "mixture": _mixture_table("mixture"),
     "left_out": _mixture_table("left_out"),
@@ -178,7 +201,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
 
 # --- figures of the claims ----------------------------------------------------------------------
 
-NEEDED = ("transfer", "methods", "mixture")
+NEEDED = ("transfer", "methods", "methods_with_head", "mixture")
 
 
 def write_figures() -> None:
@@ -201,7 +224,7 @@ def figures_of(
     return {
         "transfer": transfer_figures(tables["transfer"]),
         "specialise": specialise_figures(tables["transfer"]),
-        "keeps-general": methods_figures(tables["methods"]),
+        "keeps-general": methods_figures([*tables["methods"], *tables["methods_with_head"]]),
         "multi-task": mixture_figures(tables["mixture"]),
     }
 
@@ -250,7 +273,7 @@ def methods_figures(found: list[dict[str, str]]) -> dict[str, dict[int, float]]:
     Raises ValueError if a run of one that is named did not reach it.
     """
     figures: dict[str, dict[int, float]] = {}
-    for name in tuning.METHODS:
+    for name in (*tuning.METHODS, *with_head.RANKS):
         some = [row for row in found if row["method"] == name]
         late = [row["seed"] for row in some if not int(row["reached"])]
         if late and name in ("full", "replay"):
@@ -259,7 +282,7 @@ def methods_figures(found: list[dict[str, str]]) -> dict[str, dict[int, float]]:
                 "there. Raise methods.MOST, or change the rule, and run again"
             )
         if some and not late:
-            key = name.replace(" %", "").replace(" ", "_").lower()
+            key = name.replace(" %", "").replace(" +", "").replace(" ", "_").lower()
             for what in ("lost", "gained"):
                 figures[f"{what}_{key}"] = {int(r["seed"]): float(r[what]) for r in some}
     return figures
