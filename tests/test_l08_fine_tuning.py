@@ -24,6 +24,7 @@ from lessons.l08_fine_tuning import (
     pictures,
     rates,
     real,
+    recompute,
     recorded,
     sweep,
     tables,
@@ -606,6 +607,27 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert "lost_head_only" not in seeds
 
 
+def test_the_picture_is_measured_again_from_adapters(results: Path, monkeypatch, capsys) -> None:
+    sweep.main([])
+    capsys.readouterr()
+    then = recorded.kept_of("LoRA 4", recorded.AGAIN_SEED)
+    assert {*then} == {measures.TOLD, *measures.GENERAL}
+    monkeypatch.setattr(recompute, "kept_adapters", lambda: ["LoRA 4"])
+    monkeypatch.setattr(recompute, "open_model", lambda name: (name, "tokenizer"))
+    opened = []
+    monkeypatch.setattr(recompute, "load_adapter", lambda *given: opened.append(given))
+    now = then | {"sums": then["sums"] - 0.05}
+    monkeypatch.setattr(recompute.measures, "general", lambda *given: now)
+    recompute.main([])
+    assert opened == [(recorded.adapter_file("LoRA 4"), "fernhollow")]
+    assert capsys.readouterr().out.count("recorded") == len(then)
+    now["sums"] = then["sums"] - 0.1
+    with pytest.raises(SystemExit, match="more than 5% from what was recorded: LoRA 4, sums"):
+        recompute.main([])
+    with pytest.raises(ValueError, match="'full': choose one of LoRA 4"):
+        recompute.main(["full"])
+
+
 def test_a_part_that_was_run_is_not_run_again(results: Path, monkeypatch, capsys) -> None:
     sweep.main(["before"])
     assert capsys.readouterr().out.count("before 1") == 5
@@ -981,6 +1003,7 @@ def test_pictures_draw_what_was_recorded() -> None:
     assert [t.get_text() for t in pictures.left_out(changes).axes[0].texts] == ["-10", "+20"]
     paths = {"full": [(0.0, 0.7), (0.9, 1.0)], "replay": [(0.0, 0.7)]}
     assert len(pictures.paths(paths, 0.9).axes[0].get_lines()) == 3
+    assert {*pictures.LINES} == {*recorded.METHODS}
 
 
 # Adding two specialists

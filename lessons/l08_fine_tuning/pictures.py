@@ -34,26 +34,44 @@ def forgetting(kept: Mapping[str, Mapping[str, float]]) -> Figure:
     """A table in colours: share right of each family (rows) before and after each method."""
     methods, families = list(kept), list(next(iter(kept.values())))
     table = np.array([[100 * kept[method][family] for method in methods] for family in families])
-    fig, ax = plt.subplots(figsize=(1.35 * len(methods) + 2.5, 0.48 * len(families) + 1.6))
+    fig, ax = plt.subplots(figsize=(1.02 * len(methods) + 2.5, 0.48 * len(families) + 1.6))
     ax.imshow(table, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(*table.shape):
         shade = COLORS["black"] if table[row, column] > 60 else "white"
         ax.text(column, row, f"{table[row, column]:.0f}", ha="center", va="center", color=shade)
-    ax.set_xticks(range(len(methods)), methods, rotation=25, ha="right")
+    ax.set_xticks(range(len(methods)), methods, rotation=35, ha="right")
     ax.set_yticks(range(len(families)), families)
     ax.grid(visible=False)
     return fig
 
 
+LINES = {
+    "full": ("vermillion", "o-"),
+    "replay": ("green", "o-"),
+    "replay 5 %": ("green", "s--"),
+    "LoRA 1": ("blue", "o-"),
+    "LoRA 4": ("blue", "s--"),
+    "LoRA 16": ("blue", "^:"),
+    "head only": ("black", "x-"),
+    "LoRA 1 + head": ("orange", "o-"),
+    "LoRA 4 + head": ("orange", "s--"),
+    "LoRA 16 + head": ("orange", "^:"),
+}
+"""The colour and the line of each method."""
+
+
 def paths(found: Mapping[str, Sequence[tuple[float, float]]], target: float) -> Figure:
     """Loss on old documents over fields right, look by look; the target as a dotted line."""
-    fig, ax = plt.subplots(figsize=(9, 5.2))
-    marks = ("o-", "s-", "^-", "o--", "s--", "^--", "x:")
-    for (name, path), color, mark in zip(found.items(), PALETTE, marks, strict=False):
+    fig, ax = plt.subplots(figsize=(9, 5.6))
+    for name, path in found.items():
+        color, mark = LINES[name]
         fields, nats = zip(*path, strict=True)
-        ax.plot([100 * share for share in fields], nats, mark, color=color, label=name)
+        ax.plot([100 * share for share in fields], nats, mark, color=COLORS[color], label=name)
     ax.axvline(100 * target, color=COLORS["black"], linewidth=1, linestyle=":")
     ax.set(xlabel="fields right (%)", ylabel="loss on old documents\n(nats a token)")
+    ax.set_yscale("log")
+    ax.set_yticks((1, 2, 4, 8), ("1", "2", "4", "8"))
+    ax.minorticks_off()
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 

@@ -174,6 +174,15 @@ def kept() -> dict[str, dict[str, float]]:
     return _kept("right")
 
 
+def kept_of(method: str, seed: int) -> dict[str, float]:
+    """Family → share right after fine-tuning with one seed."""
+    return {
+        row["family"]: float(row["right"])
+        for row in _both("kept")
+        if (row["method"], int(row["seed"])) == (method, seed) and row["right"]
+    }
+
+
 def losses() -> dict[str, dict[str, float]]:
     """Method → family → mean nats a token on held-out documents; "before" as in `kept`."""
     return _kept("nats")
