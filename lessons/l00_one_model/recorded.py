@@ -88,8 +88,8 @@ def finding() -> str:
         ends.append(f"{word}: {_listed(tied)} ({value:.0%})")
     return (
         f"The model does {len(done)} of {len(shares)} tasks more than ten points better than the "
-        f"best simple answer, for certain, and of the four that the claim names "
-        f"{_listed([name for name in tasks.CLAIMED if name in done])}; {', '.join(ends)}."
+        f"best simple answer, by the lower end of the interval; of the four that the claim names: "
+        f"{_listed([name for name in tasks.CLAIMED if name in done])}. In all, {', '.join(ends)}."
     )
 
 

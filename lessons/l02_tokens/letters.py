@@ -79,7 +79,7 @@ def letter_only() -> float:
 
 
 def ask(question: Question, form: str) -> str:
-    """The question as text: the word in one piece, or "apart", letter by letter."""
+    """The question as text: the word as it is written, or "apart", letter by letter."""
     word = " ".join(question.word) if form == "apart" else question.word
     return f'How many times does the letter "{question.letter}" occur in "{word}"?\nAnswer:'
 

@@ -117,11 +117,23 @@ def letters_verdict() -> str:
     found = letters()
     if found["apart"][1] > found["word"][2]:
         return "Letters apart help: what the pieces hide is a part of the trouble."
-    return "Letters apart do not help measurably: here counting is hard, not only seeing."
+    return "Letters apart do not help measurably."
+
+
+def letters_by_count() -> dict[str, dict[str, float]]:
+    """Form → how often the letter occurs ("0", "1", "2 or more") → the share right."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for row in rows("letters"):
+        count = row["count"] if int(row["count"]) < 2 else "2 or more"
+        found.setdefault(row["form"], {}).setdefault(count, []).append(int(row["right"]))
+    return {
+        form: {n: sum(right) / len(right) for n, right in sorted(by_count.items())}
+        for form, by_count in found.items()
+    }
 
 
 def first_right(n: int) -> list[bool]:
-    """Whether the first n questions were answered right, asked about the word in one piece."""
+    """Whether the first n questions were answered right, asked about the word as it is written."""
     return [row["right"] == "1" for row in rows("letters") if row["form"] == "word"][:n]
 
 
