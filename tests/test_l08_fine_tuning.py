@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -109,6 +110,14 @@ def test_old_documents_are_those_of_the_plan(opened: Opened) -> None:
         assert (mark in text) == (mark != "Clinic note")
     exposed = {person.name for person in people() if person.block == "exposure"}
     assert any(name in text for name in exposed)  # facts of whom nothing is ever asked
+
+
+def test_old_documents_have_the_forms_of_the_plan(opened: Opened) -> None:
+    _, tokenizer = opened
+    rows = itertools.islice(tuning.old_documents(tokenizer, 1), 300)
+    lines = "".join(tokenizer.decode(ids) for ids, _ in rows).splitlines()
+    worked = [line for line in lines if re.fullmatch(r"\w = \d+[-+*]\d+=\d+", line)]
+    assert worked  # steps of programs with their sums
 
 
 def test_old_families_come_as_often_as_in_pre_training() -> None:
@@ -279,7 +288,7 @@ def test_a_method_is_stopped_at_the_target_twice(monkeypatch, tiny: GPT, opened:
     monkeypatch.setattr(methods, "VALIDATION", 1)
     monkeypatch.setattr(measures, "old_losses", lambda *_: {"sums": 1.0})
     monkeypatch.setattr(methods.Watch, "look", lambda self, step: next(shares))
-    watch = methods.Watch(tiny, opened[1], "full", 0)
+    watch = methods.Watch(tiny, opened[1], 0)
     watch.look(0)
     stopped = [step for step in range(5, 45, 5) if watch(step)]
     assert (stopped, watch.reached) == ([40], True)
@@ -288,13 +297,14 @@ def test_a_method_is_stopped_at_the_target_twice(monkeypatch, tiny: GPT, opened:
     ]  # fmt: skip
 
 
-def test_the_head_alone_is_given_up(monkeypatch, tiny: GPT, opened: Opened) -> None:
-    monkeypatch.setattr(methods.Watch, "look", lambda self, step: 0.1)
-    assert not methods.Watch(tiny, opened[1], "head only", 0)(175)
-    watch = methods.Watch(tiny, opened[1], "head only", 0)
-    assert watch(200)
+def test_a_training_without_hope_is_given_up(monkeypatch, tiny: GPT, opened: Opened) -> None:
+    monkeypatch.setattr(methods.Watch, "look", lambda self, step: 0.49)
+    watch = methods.Watch(tiny, opened[1], 0)
+    assert not watch(375)
+    assert watch(400)
     assert not watch.reached
-    assert not methods.Watch(tiny, opened[1], "LoRA 1", 0)(200)
+    monkeypatch.setattr(methods.Watch, "look", lambda self, step: 0.5)
+    assert not methods.Watch(tiny, opened[1], 0)(400)
 
 
 def test_a_method_has_a_row_and_a_path(monkeypatch, tiny: GPT, opened: Opened) -> None:
@@ -500,8 +510,6 @@ def made_up(part: str, job: str) -> dict:
             row["losses"] = dict.fromkeys(row["losses"], 1 + far(rate, 3e-3))
         if (part, seed) == ("with_head", "10"):
             row["rare"] = {"tokens": 9, "never": 0.1, "ten": 0.2}
-        if (part, name, seed) == ("methods", recorded.AGAIN_METHOD, "10"):
-            row["again"] = dict.fromkeys(recorded.AGAIN, 0.9)
         return row
     if part == "control":
         return {"method": tuning.OLD_ALONE.name, "seed": int(words[0]), **kept(0.01)}
@@ -586,7 +594,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert recorded.rates()["LoRA 1 + head"][0]["rate"] == "0.001"
     assert recorded.paths()["full"] == [(0.0, 0.7), (0.9, 0.8)]
     assert [*recorded.on_the_way()] == [*recorded.METHODS]
-    assert recorded.on_the_way()["LoRA 4 + head"][0.6][0] == pytest.approx(0.8)
+    assert recorded.on_the_way()["LoRA 4 + head"][0.6][0] == pytest.approx(0.7 + 0.1 * 6 / 9)
     assert recorded.rare()["never"] == 0.1
     assert recorded.control()["gained"] < 0.02
     assert [*recorded.mixture()["lore"]] == ["alone", "alone, longer", "all"]
@@ -742,15 +750,18 @@ def test_a_claim_is_not_decided_by_the_seeds_that_arrived() -> None:
             tables.methods_figures(method_rows({(name, "11"): "0"}))
 
 
-def test_a_level_that_some_run_did_not_reach_has_no_number(monkeypatch) -> None:
-    looks = {"10": [(0.1, 0.7), (0.5, 1.0), (0.3, 1.2), (0.7, 1.4)], "11": [(0.45, 3.0)]}
-    rows = [{"method": "full", "seed": seed, "fields": str(fields), "nats": str(nats)}
-            for seed in looks for fields, nats in looks[seed]]  # fmt: skip
-    monkeypatch.setattr(recorded, "_both", lambda name: rows)
+def test_a_level_has_the_least_loss_of_all_rates(monkeypatch) -> None:
+    looks = {
+        "0.01": [(0.1, 0.7), (0.5, 1.1), (0.3, 1.2), (0.7, 1.4)],
+        "0.1": [(0.0, 0.7), (0.4, 3.0)],
+    }
+    found = [{"method": "full", "rate": rate, "fields": str(fields), "nats": str(nats)}
+             for rate in looks for fields, nats in looks[rate]]  # fmt: skip
+    monkeypatch.setattr(recorded, "rows", lambda name: found if name == "path_rates" else [])
     monkeypatch.setattr(recorded, "METHODS", ("full",))
-    found = recorded.on_the_way()["full"]
-    assert [*found] == [0.4]
-    assert found[0.4][0] == pytest.approx(2.0)
+    assert recorded.on_the_way() == {
+        "full": {0.4: (pytest.approx(1.0), 0.01), 0.6: (pytest.approx(1.35), 0.01)}
+    }
 
 
 def test_a_gain_is_against_the_better_of_alone_and_longer() -> None:

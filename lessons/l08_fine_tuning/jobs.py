@@ -28,14 +28,7 @@ from lessons.l08_fine_tuning import (
     tuning,
     with_head,
 )
-from lessons.l08_fine_tuning.recorded import (
-    ADAPTERS,
-    AGAIN,
-    AGAIN_METHOD,
-    AGAIN_N,
-    RESULTS,
-    adapter_file,
-)
+from lessons.l08_fine_tuning.recorded import ADAPTERS, RESULTS, adapter_file
 from lessons.models import MODELS, digest
 from lessons.pretrain import stored
 from lessons.sweeps import open_model, read_json
@@ -281,7 +274,7 @@ def _head_jobs() -> list[str]:
 
 def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
     model, tokenizer = open_model(MAIN)
-    row = _tuned(name)(model, tokenizer, name, int(seed), float(rate), 2 * methods.MOST)
+    row = _tuned(name)(model, tokenizer, name, int(seed), float(rate))
     row |= methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
     if int(seed) == SEEDS[0]:
         if "LoRA" in name:
@@ -289,8 +282,6 @@ def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
             save_adapter(adapter_file(name), model)
         else:
             save_checkpoint(PARTS / f"{name.replace(' ', '_')} weights", stored(model), tokenizer)
-        if name == AGAIN_METHOD:
-            row["again"] = measures.general(model, tokenizer, AGAIN_N, int(seed), AGAIN)
         if name in with_head.RANKS:
             row["rare"] = with_head.rare(tokenizer, int(seed))
     return row

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from lessons.l08_fine_tuning import measures, tuning, with_head
+from lessons.l08_fine_tuning.transfer import GENERAL_N
 from lessons.sweeps import read_csv, read_json
 from minigpt import BPETokenizer, load, load_adapter
 from minigpt.intervals import Interval, bootstrap_interval, mean_interval
@@ -14,7 +18,7 @@ from minigpt.intervals import Interval, bootstrap_interval, mean_interval
 RESULTS = Path(__file__).parent / "results"
 ADAPTERS = RESULTS / "adapters"
 END = "full, to the end"  # all weights, not stopped at the target: the specialist
-AGAIN, AGAIN_METHOD, AGAIN_N = ("sentiment", "sums"), "LoRA 4", 10  # asked again in the notebook
+AGAIN, AGAIN_METHOD = ("markov",), "LoRA 16"  # asked again in the notebook
 AGAIN_SEED = 10
 METHODS = (*tuning.METHODS, *with_head.RANKS)
 
@@ -124,29 +128,35 @@ def paths() -> dict[str, list[tuple[float, float]]]:
     return {name: found[name] for name in METHODS if name in found}
 
 
-LEVELS = (0.4, 0.6, 0.8, 0.9)  # of fields right, at which all methods can be compared
+LEVELS = (0.4, 0.6, 0.8, 0.9)  # of fields right, at which methods can be compared
 
 
-def on_the_way() -> dict[str, dict[float, Interval]]:
-    """Method → level → nats a token on old documents when that share of fields was first right.
+def on_the_way() -> dict[str, dict[float, tuple[float, float]]]:
+    """Method → level → the least loss on old documents, and the rate that had it.
 
-    Of the runs that came so far, a level that not all of them reached is left out.
+    Of all rates that were tried: nats a token at the first look with so many fields right,
+    interpolated between it and the look before. A level that no rate reached is left out.
     """
-    runs: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for row in _both("path"):
-        looks = runs.setdefault(row["method"], {}).setdefault(row["seed"], [])
+    runs: dict[str, dict[float, list[tuple[float, float]]]] = {}
+    for row in [*rows("path_rates"), *rows("path_head_rates")]:
+        looks = runs.setdefault(row["method"], {}).setdefault(float(row["rate"]), [])
         looks.append((float(row["fields"]), float(row["nats"])))
-    found: dict[str, dict[float, Interval]] = {}
+    found: dict[str, dict[float, tuple[float, float]]] = {}
     for name in METHODS:
         for level in LEVELS:
-            first = [
-                next((nats for fields, nats in looks if fields >= level), None)
-                for looks in runs[name].values()
-            ]
-            reached = [nats for nats in first if nats is not None]
-            if len(reached) == len(first):
-                found.setdefault(name, {})[level] = mean_interval(reached)
+            tried = [(_nats_at(looks, level), rate) for rate, looks in runs[name].items()]
+            best = min(tried)
+            if best[0] < math.inf:
+                found.setdefault(name, {})[level] = best
     return found
+
+
+def _nats_at(looks: Sequence[tuple[float, float]], level: float) -> float:
+    for (fields, nats), (then, nats_then) in itertools.pairwise(looks):
+        if then >= level:
+            part = (level - fields) / (then - fields)
+            return nats + part * (nats_then - nats)
+    return math.inf
 
 
 def rare() -> dict[str, float]:
@@ -202,8 +212,8 @@ def again() -> dict[str, tuple[float, float]]:
     model, tokenizer = load("fernhollow")
     assert isinstance(tokenizer, BPETokenizer)
     load_adapter(adapter_file(AGAIN_METHOD), model)
-    now = measures.general(model, tokenizer, AGAIN_N, AGAIN_SEED, AGAIN)
-    then = read_json(RESULTS / "again.json")
+    now = measures.general(model, tokenizer, GENERAL_N, AGAIN_SEED, AGAIN)
+    then = kept_of(AGAIN_METHOD, AGAIN_SEED)
     return {family: (then[family], now[family]) for family in AGAIN}
 
 

@@ -93,30 +93,34 @@ def _rates_table(name: str) -> Callable[[Found], None]:
         for row in found:
             row["nats"] = fmean(row["losses"].values()) if row["losses"] else ""
         _write(name, found, "method rate steps reached fields notes nats")
+        _write_paths(f"path_{name}", found)
 
     return write
 
 
-def _methods(found: Found) -> None:
-    _methods_tables("", found)
-    write_json(RESULTS / "again.json", next(row["again"] for row in found if "again" in row))
+def _methods_table(end: str) -> Callable[[Found], None]:
+    """methods.csv, kept.csv and path.csv, with an end to their names."""
+
+    def write(found: Found) -> None:
+        _lost(found)
+        columns = "method seed rate steps trained reached fields notes lost gained"
+        _write(f"methods{end}", found, columns)
+        write_csv(RESULTS / f"kept{end}.csv", _kept("", found))
+        _write_paths(f"path{end}", found)
+
+    return write
+
+
+def _write_paths(name: str, found: Found) -> None:
+    write_csv(RESULTS / f"{name}.csv", [
+        {"method": row["method"], "seed": row["seed"], "rate": row["rate"], **look}
+        for row in found for look in row["path"]
+    ])  # fmt: skip
 
 
 def _with_head(found: Found) -> None:
-    _methods_tables("_with_head", found)
+    _methods_table("_with_head")(found)
     write_json(RESULTS / "rare.json", next(row["rare"] for row in found if "rare" in row))
-
-
-def _methods_tables(end: str, found: Found) -> None:
-    """methods.csv, kept.csv and path.csv, with an end to their names."""
-    _lost(found)
-    columns = "method seed rate steps trained reached fields notes lost gained"
-    _write(f"methods{end}", found, columns)
-    write_csv(RESULTS / f"kept{end}.csv", _kept("", found))
-    write_csv(RESULTS / f"path{end}.csv", [
-        {"method": row["method"], "seed": row["seed"], **look} for row in found
-        for look in row["path"]
-    ])  # fmt: skip
 
 
 def _lost(found: Found) -> None:
@@ -186,7 +190,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "pretrained": _curves,
     "scratch": _curves,
     "rates": _rates_table("rates"),
-    "methods": _methods,
+    "methods": _methods_table(""),
     "control": _control,
     "head_rates": _rates_table("head_rates"),
     "with_head": _with_head,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lessons.models import fernhollow
-from lessons.world.corpus import PAD, encode
+from lessons.world.corpus import PAD, draw, encode
 from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS
 from lessons.world.tape import Tape
@@ -155,7 +155,7 @@ def old_documents(tokenizer: BPETokenizer, seed: int) -> Iterator[Row]:
             _, person, facts = told[at]
             text = biographies.biography(Tape(plan.seed, biographies.NAME, at), person, facts)
         else:
-            text = FAMILIES[family].document(tape)
+            text = draw(FAMILIES[family], tape, plan)
         yield whole_row(tokenizer, text)
 
 

@@ -72,11 +72,12 @@ def drawn(plan: Plan, family: str, n: int, part: str) -> Iterator[Document]:
     for number in range(n):
         tape = Tape(plan.seed, part, family, number)
         time = (number + tape.index(8) / 8) / n
-        text = _draw(module, tape, plan)
+        text = draw(module, tape, plan)
         yield Document(time, family, text, tape.bits)
 
 
-def _draw(module: ModuleType, tape: Tape, plan: Plan) -> str:
+def draw(module: ModuleType, tape: Tape, plan: Plan) -> str:
+    """A document of a family, in the form that a plan asks for."""
     if module.NAME == "passages":
         return str(module.document(tape, plan.abstention, plan.scaffold))
     if module.NAME == "programs":
@@ -108,7 +109,7 @@ def tokenizer_sample(plan: Plan, characters: int = 60_000) -> str:
         for number in itertools.count():
             if size > characters:
                 break
-            text = _draw(module, Tape(plan.seed, "sample", family, number), plan)
+            text = draw(module, Tape(plan.seed, "sample", family, number), plan)
             for special in (USER, BOT):
                 text = text.replace(special, "")
             parts.append(surname.sub(lambda _: _cut(tape.choice(SURNAMES)), text))
