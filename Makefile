@@ -38,7 +38,7 @@ help:
 	@echo "make test-all   the same, with every notebook in a browser and in broken surroundings (hours)"
 	@echo "make test-notebooks   the notebooks alone, with THREADS=1 or more threads"
 	@echo "make build   build the notebooks from lessons/"
-	@echo "make bench   measure speed against peers: a table, benchmarks/results/ (25 minutes)"
+	@echo "make bench   measure speed against peers: a table, benchmarks/results/ (45 minutes)"
 	@echo "make clean   remove .venv, caches and build products (training runs stay)"
 	@echo
 	@echo "Settings:    PYTHON=python3.12   which Python makes the environment (3.11 or newer)"

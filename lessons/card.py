@@ -174,7 +174,9 @@ def card(name: str, folder: Path) -> str:
         f"{training['batch_size']} windows, {about['tokens']:,} tokens, {about['minutes']:.0f} "
         f"minutes with {on} (Python {about['python']}, PyTorch {about['torch']}, "
         f"{about['date']}). Seeds: weights {about['seed']}, corpus 1. Muon "
-        f"{training['muon_learning_rate']:g}, AdamW {training['learning_rate']:g}, weight decay "
+        f"{training['muon_learning_rate']:g} (momentum {training['muon_momentum']:g}), AdamW "
+        f"{training['learning_rate']:g}, of the embeddings "
+        f"{training['embedding_learning_rate'] or training['learning_rate']:g}, weight decay "
         f"{training['weight_decay']:g}, {training['warmup_steps']} steps of warm-up, linear decay "
         "over the last "
         f"{100 * training['decay_fraction']:.0f} %. Every step's loss: `log.csv`; loss on other "
@@ -316,21 +318,24 @@ BEGIN, FINISH = "<!-- fernhollow:begin -->", "<!-- fernhollow:end -->"
 
 
 def headline_table(scores: Mapping[str, Any]) -> str:
-    """One row a task: the model's score with its interval, and the best baseline."""
+    """One row a task: the model's score with its interval, the best baseline, new wordings."""
     found = {(row["family"], row["split"], row["group"]): row for row in scores["scores"]}
     rows = []
     for label, family, split, group in HEADLINES:
         row = found[family, split, group]
         baselines = found[family, split, ""]["baselines"].values() if not group else ()
         share = f"{100 * row['right'] / row['n']:.0f}"
+        new = found.get((family, "wording", group)) if split == "test" else None
         rows.append(
             [
                 label,
                 f"{share} [{100 * row['lower']:.0f}, {100 * row['upper']:.0f}]",
                 f"{100 * max(baselines):.0f}" if baselines else "",
+                f"{100 * new['right'] / new['n']:.0f}" if new else "",
             ]
         )
-    return _table(["task, on items held out of training", "right, %", "best baseline, %"], rows)
+    head = ["task, on items held out of training", "right, %", "best baseline, %"]
+    return _table([*head, "in wordings held out, too, %"], rows)
 
 
 def readme(text: str, scores: Mapping[str, Any]) -> str:

@@ -16,8 +16,16 @@ Floats = NDArray[np.float64]
 
 
 def choice_probabilities(scores: ArrayLike) -> Floats:
-    """Probabilities (..., K) among K choices, from their scores (log probabilities)."""
+    """Probabilities (..., K) among K choices, from their scores (log probabilities).
+
+    Raises ValueError for no choice, a score that is NaN or infinite, or all of minus infinity.
+    """
     values = np.asarray(scores, dtype=np.float64)
+    if not values.shape or not values.shape[-1] or not np.isfinite(values.max(axis=-1)).all():
+        raise ValueError(
+            f"scores of shape {values.shape} must hold a row of log probabilities for each "
+            "question: none of them NaN or infinite, not all of them minus infinity"
+        )
     powers = np.exp(values - values.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import remove_leftovers, sha256
+from .files import INSTALL_REAL, remove_leftovers, sha256
 from .sources import File, Hub, Wheel
 
 
@@ -126,7 +126,7 @@ def download(name: str, say: Callable[[str], None] = print) -> Path:
     try:
         from filelock import FileLock, Timeout
     except ImportError:
-        raise ValueError("downloads need more packages: pip install 'minigpt[real]'") from None
+        raise ValueError(f"downloads need more packages: {INSTALL_REAL}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -172,9 +172,7 @@ def _get(name: str, wanted: Published, file: str, folder: Path, say: Callable[[s
                 os.replace(new, folder / file)
                 return
         except ImportError as error:
-            raise ValueError(
-                f"downloads need the package {error.name}: pip install 'minigpt[real]'"
-            ) from None
+            raise ValueError(f"downloads need the package {error.name}: {INSTALL_REAL}") from None
         except OSError as error:
             if error.errno == errno.ENOSPC or "No space left" in str(error):
                 raise OSError(

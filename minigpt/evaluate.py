@@ -38,8 +38,12 @@ def token_losses(
 
     The stream is cut into windows of `window` tokens (block_size). Without `stride` they do not
     overlap, so a window's first tokens are predicted from little; with `stride` the window moves
-    by so many tokens, and each token is predicted from at least window - stride before it.
+    by so many tokens, and each token behind the first window is predicted from more than
+    window - stride before it. The last window is moved back to be full. Raises ValueError for
+    numbers out of range.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: must be at least 1")
     block = model.config.block_size if window is None else window
     if not 1 <= block <= model.config.block_size:
         raise ValueError(f"window={window}: choose 1 to block_size={model.config.block_size}")
@@ -170,8 +174,9 @@ def score_choices(
     """A score for each continuation of a context; the highest is the model's choice.
 
     "none": log probability. "token", "byte": divided by the choice's tokens or bytes, so that
-    long ones are not punished. "pmi": minus its log probability without the context
-    (2104.08315). `end` is what follows an answer, a line's end for example, and is scored with
+    long ones are not punished. "pmi": minus the log probability of the choice at a document's
+    beginning (2104.08315); blanks at the context's end do not go with it there, so write them into
+    the choices. `end` is what follows an answer, a line's end for example, and is scored with
     it: without it a choice that begins like another one ("1" and "12") can only seem more
     probable.
 
@@ -219,9 +224,10 @@ def few_shot_prompt(
     answer, for it is part of its first token: score " cat", not "cat". Raises ValueError for a
     template without its two fields, or with text behind the output.
     """
-    if template.count("{input}") != 1 or not template.endswith("{output}"):
+    once = template.count("{input}") == template.count("{output}") == 1
+    if not once or not template.endswith("{output}"):
         raise ValueError(
-            f"template={template!r}: it needs {{input}} once and {{output}} at its end"
+            f"template={template!r}: it needs {{input}} once and {{output}} once, at its end"
         )
     before, between = template.removesuffix("{output}").split("{input}")
     parts = [instruction] if instruction else []

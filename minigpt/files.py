@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+INSTALL_REAL = "in the course's folder, python -m pip install -c constraints.txt -e '.[real]'"
+
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Replace a UTF-8 file at once: it holds the old text or the new, whatever happens."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .checkpoint import AnyTokenizer, build_model, check_vocabulary
+from .files import INSTALL_REAL
 from .hf_folder import llama_config, llama_weights
 from .model import GPT
 from .tokenizer import BPETokenizer
@@ -169,7 +170,7 @@ def load_gguf(
         import gguf  # noqa: F401 - said here, before the work starts
     except ImportError:
         raise ValueError(
-            f"{path}: opening GGUF files needs the package gguf: pip install 'minigpt[real]'"
+            f"{path}: opening GGUF files needs the package gguf: {INSTALL_REAL}"
         ) from None
     try:
         with path.open("rb") as file:

@@ -137,7 +137,11 @@ def load_adapter(path: str | os.PathLike[str], model: GPT) -> None:
     if about.get("format") != FORMAT:
         raise ValueError(f"{path} is no adapter of minigpt (format {about.get('format')!r})")
     linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-    layers: dict[str, list[Any]] = json.loads(about["layers"])
+    try:
+        said = json.loads(about["layers"]).items()
+        layers = {name: (int(rank), float(alpha)) for name, (rank, alpha) in said}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise ValueError(f"{path} does not say what layers it changes: save it again") from None
     wrong = []
     for name, (rank, _) in layers.items():
         if name not in linear:

@@ -203,7 +203,7 @@ class GPT(nn.Module):
         return self.wte.weight.device
 
     def num_parameters(self) -> int:
-        """Number of trainable numbers in the model; a tied head counts once."""
+        """Number of parameters, frozen ones too; a tied head counts once."""
         return sum(weight.numel() for weight in self.parameters())
 
     def new_cache(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from importlib.metadata import entry_points
@@ -76,7 +77,7 @@ def share(name: str) -> Path:
             save_checkpoint(folder, model, tokenizer, extra={"copy_of": _checksums(name)})
         except OSError as error:
             raise OSError(
-                error.errno,
+                error.errno or errno.EIO,
                 f"the copy cannot be kept in {folder.parent} ({error.strerror or error}): run this "
                 "where you may write, with MINIGPT_HOME set to a folder with enough room",
             ) from None

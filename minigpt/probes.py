@@ -79,7 +79,8 @@ def ablated_heads(
     """Inside the block, the heads (layer, head) say nothing: their output is replaced.
 
     `how`: "zero", or "mean", what the head puts out on average over the batch and its positions,
-    which takes away what it tells of this token and leaves what it always says. Raises
+    which takes away what it tells of this token and leaves what it always says. ("mean" is not for
+    decoding with a cache: of one token of one row the mean is the value itself.) Raises
     ValueError for a head that does not exist.
     """
     if how not in ("zero", "mean"):
@@ -125,6 +126,8 @@ def repeated_tokens(
             f"length={length}: choose 2 to {model.config.block_size // 2}, half the context"
         )
     ids = torch.arange(model.config.vocab_size) if tokens is None else torch.tensor(tokens)
+    if not len(ids):
+        raise ValueError("tokens is empty: give the ids to draw from, or None for all")
     random = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(ids), (n, length), generator=random)
     return ids[drawn].repeat(1, 2).to(model.device)
@@ -137,16 +140,25 @@ def induction_scores(model: GPT, idx: Tensor | None = None) -> Tensor:
     `idx`: (B, 2 * length) as `repeated_tokens` makes them, which is the default.
     """
     idx = repeated_tokens(model) if idx is None else idx
+    even = idx.dim() == 2 and idx.size(1) >= 4 and idx.size(1) % 2 == 0
+    if not even or not torch.equal(*idx.chunk(2, dim=1)):
+        raise ValueError(
+            f"idx, of shape {tuple(idx.shape)}, must be (B, 2 * length): two copies of the same "
+            "tokens, at least 2: see repeated_tokens"
+        )
     half = idx.size(1) // 2
-    if idx.dim() != 2 or idx.size(1) % 2 or not torch.equal(idx[:, :half], idx[:, half:]):
-        raise ValueError("idx must be two copies of the same tokens: see repeated_tokens")
     maps = attention_maps(model, idx)  # (L, B, H, 2 * half, 2 * half)
     at = torch.arange(half - 1, device=maps.device)
     return maps[..., half + at, at + 1].mean(dim=(1, 3))
 
 
 def previous_token_scores(model: GPT, idx: Tensor | None = None) -> Tensor:
-    """How much every head attends to the token just before: (L, H), from 0 to 1."""
+    """How much every head attends to the token just before: (L, H), from 0 to 1.
+
+    `idx`: (B, T) with T of at least 2, else ValueError.
+    """
     idx = repeated_tokens(model) if idx is None else idx
+    if idx.dim() != 2 or idx.size(1) < 2:
+        raise ValueError(f"idx has shape {tuple(idx.shape)}: give (B, T) with T of at least 2")
     maps = attention_maps(model, idx)
     return maps.diagonal(-1, dim1=-2, dim2=-1).mean(dim=(1, 3))

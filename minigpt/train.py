@@ -58,6 +58,8 @@ def fit(
         batch = _as_batches(train, model, config, group)
         if isinstance(val, Tensor) and len(val) < 2:
             raise ValueError(f"val holds {len(val)} tokens: at least 2 are needed")
+        if val is None and config.patience is not None:
+            raise ValueError(f"patience={config.patience} needs val, to see what gets better")
         identified = identity(model, train, val, config)
         run = Run(model, config, checkpoint_dir, tokenizer, identified, group)
         if run.history.stopped:

@@ -17,7 +17,7 @@ class TrainConfig:
     steps: int = 1_000  # updates of the weights
     batch_size: int = 12  # windows a batch
     grad_accumulation: int = 1  # batches an update
-    # The defaults are a recipe for few steps; what each part saves: benchmarks/time_to_loss.py.
+    # The defaults are a recipe for few steps; what each part saves: benchmarks/ablation.py.
     optimizer: str = "muon"  # "muon" (with AdamW for the rest) or "adamw"
     learning_rate: float = 1e-2  # of AdamW; high, as embeddings and head see little of each batch
     embedding_learning_rate: float | None = None  # of token embeddings; None: as learning_rate
@@ -47,6 +47,13 @@ class TrainConfig:
             self._need_whole(name, 1)
         self._need_whole("warmup_steps", 0)
         self._need_whole("seed", 0, MAX_SEED)
+        numbers = ["learning_rate", "muon_learning_rate", "muon_momentum", "weight_decay"]
+        numbers += ["decay_fraction", "min_factor"]
+        numbers += [
+            n for n in ("embedding_learning_rate", "grad_clip") if getattr(self, n) is not None
+        ]
+        for name in numbers:
+            self._need(name, _is_number(getattr(self, name)), "a number")
         for name in ("learning_rate", "muon_learning_rate"):
             self._need(name, 0 < getattr(self, name) < math.inf, "a number greater than 0")
         own = self.embedding_learning_rate
@@ -56,11 +63,14 @@ class TrainConfig:
         self._need("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more")
         self._need("decay_fraction", 0 <= self.decay_fraction <= 1, "0 to 1")
         self._need("min_factor", 0 <= self.min_factor <= 1, "0 to 1")
+        betas = self.betas
+        pair = isinstance(betas, tuple | list) and len(betas) == 2
         self._need(
             "betas",
-            len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas),
+            pair and all(_is_number(b) and 0 <= b < 1 for b in betas),
             "two, each 0 <= beta < 1",
         )
+        self._need("compile", isinstance(self.compile, bool), "True or False")
         clip = self.grad_clip
         self._need("grad_clip", clip is None or clip > 0, "greater than 0, or None")
         self._need("optimizer", self.optimizer in ("muon", "adamw"), "'muon' or 'adamw'")
@@ -78,6 +88,10 @@ class TrainConfig:
     def _need(self, name: str, fits: bool, allowed: str) -> None:
         if not fits:
             raise ValueError(f"{name}={getattr(self, name)!r}: must be {allowed}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass

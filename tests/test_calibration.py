@@ -30,6 +30,14 @@ def test_probabilities_of_choices():
     assert choice_probabilities([-5000.0, -5001.0, -9000.0]).sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    "scores", [[np.nan, 0.0], [-np.inf, -np.inf], [[0.0, 1.0], [np.inf, 0.0]], [], 1.0]
+)
+def test_scores_that_give_no_probabilities(scores):
+    with pytest.raises(ValueError, match="must hold a row of log probabilities"):
+        choice_probabilities(scores)
+
+
 def test_reliability_by_hand():
     confidence = [0.05, 0.15, 0.15, 0.95, 1.0, 1.0]
     right = [False, True, False, True, True, False]

@@ -79,6 +79,9 @@ def test_windows_that_no_model_takes_are_refused():
         token_losses(model, ids, window=BLOCK + 1)
     with pytest.raises(ValueError, match="stride=6: choose 1 to window=5"):
         token_losses(model, ids, window=5, stride=6)
+    for size in (0, -1):
+        with pytest.raises(ValueError, match=f"batch_size={size}: must be at least 1"):
+            token_losses(model, ids, batch_size=size)
 
 
 @pytest.mark.parametrize("mode", [True, False])
@@ -338,7 +341,10 @@ def test_few_shot_prompts():
     assert few_shot_prompt([("a", "b")], "c", template="{input}\n{output}") == "a\nb\nc\n"
 
 
-@pytest.mark.parametrize("template", ["{input}", "{output}", "{input} {output}.", "{input}{input}"])
+@pytest.mark.parametrize(
+    "template",
+    ["{input}", "{output}", "{input} {output}.", "{input}{input}", "{output}{input}{output}"],
+)
 def test_templates_without_their_fields(template):
-    with pytest.raises(ValueError, match=r"needs \{input\} once and \{output\} at its end"):
+    with pytest.raises(ValueError, match=r"needs \{input\} once and \{output\} once"):
         few_shot_prompt([], "x", template=template)

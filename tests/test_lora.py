@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from small_models import CONFIGS, random_ids, random_model
 from torch import nn
 
@@ -163,6 +164,11 @@ def test_files_that_are_no_adapters(model, tmp_path):
     save_checkpoint(tmp_path / "c", model, None)
     with pytest.raises(ValueError, match="is no adapter of minigpt"):
         load_adapter(tmp_path / "c" / "model.safetensors", model)
+    for number, layers in enumerate((None, "[]", '{"a": 1}', "{")):
+        about = {"format": "minigpt-lora-1"} | ({} if layers is None else {"layers": layers})
+        save_file({"x": torch.zeros(1)}, tmp_path / f"a{number}", about)
+        with pytest.raises(ValueError, match="does not say what layers it changes"):
+            load_adapter(tmp_path / f"a{number}", model)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,12 @@ def test_muon_refuses_what_is_no_matrix(shape):
         Muon([nn.Parameter(torch.zeros(shape))])
 
 
+@pytest.mark.parametrize(("name", "value"), [("lr", -1), ("momentum", 1.0), ("weight_decay", -1)])
+def test_muon_refuses_numbers_out_of_range(name, value):
+    with pytest.raises(ValueError, match=f"{name}={value}"):
+        Muon([nn.Parameter(torch.zeros(2, 2))], **{name: value})
+
+
 def test_muon_calls_a_closure():
     weight = nn.Parameter(matrices(4, 4))
     before = weight.detach().clone()

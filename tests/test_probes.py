@@ -193,6 +193,17 @@ def test_a_previous_token_head():
     assert previous_token_scores(model, random_ids(2, 16, 5))[0, 0] > 0.99
 
 
+def test_tokens_that_cannot_be_scored(model):
+    for idx in (torch.tensor([1, 1]), torch.tensor([[1, 1]]), torch.tensor([[1, 2, 2, 1]])):
+        with pytest.raises(ValueError, match="two copies of the same tokens"):
+            induction_scores(model, idx)
+    for idx in (torch.tensor([1, 2]), torch.tensor([[1]])):
+        with pytest.raises(ValueError, match="T of at least 2"):
+            previous_token_scores(model, idx)
+    with pytest.raises(ValueError, match="tokens is empty"):
+        repeated_tokens(model, tokens=[])
+
+
 def test_repeated_tokens(model):
     idx = repeated_tokens(model, n=3, length=5, tokens=[7, 9, 11], seed=2)
     assert idx.shape == (3, 10)

@@ -423,6 +423,11 @@ def test_a_finished_run_with_patience_ends_with_the_best_weights_too():
     assert evaluate_loss(model, stream(seed=1)) == min(history.val_loss) < history.val_loss[-1]
 
 
+def test_patience_needs_something_to_look_at():
+    with pytest.raises(ValueError, match="patience=3 needs val"):
+        fit(small_model(), stream(30), None, overfitting())
+
+
 def test_without_patience_the_last_weights_stay():
     model = small_model()
     history = fit(model, stream(30), stream(seed=1), overfitting(patience=None))
@@ -518,6 +523,11 @@ def test_a_held_out_loss_that_is_no_number_stops_the_run():
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
         ("learning_rate", math.inf),
+        ("learning_rate", "1e-3"),
+        ("learning_rate", True),
+        ("weight_decay", None),
+        ("betas", None),
+        ("compile", "yes"),
         ("muon_learning_rate", -1.0),
         ("embedding_learning_rate", 0.0),
         ("muon_momentum", 1.0),
