@@ -27,6 +27,7 @@ from lessons.l08_fine_tuning import (
     real,
     recompute,
     recorded,
+    rivals,
     sweep,
     tables,
     transfer,
@@ -440,6 +441,25 @@ def test_random_weights_start_at_random(monkeypatch, tiny: GPT, opened: Opened) 
         transfer.learn(network, opened[1], "x", 8, 3, "muon", 1e-3)
 
 
+def test_rivals_get_a_recipe_and_more_notes(monkeypatch, tiny: GPT, opened: Opened) -> None:
+    for name in ("VALIDATION", "TEST"):
+        monkeypatch.setattr(transfer, name, 2)
+    rates_seen = []
+    made = rivals.make_optimizers
+    monkeypatch.setattr(
+        rivals, "make_optimizers", lambda *a, **k: rates_seen.append(k) or made(*a, **k)
+    )
+    row = rivals.recipe(GPT(tiny.config), opened[1], 4, 0, 0.01, most=4, every=2, fall=2)
+    assert (row["kind"], row["notes"], row["steps"]) == ("recipe", 4, 6)
+    assert rates_seen[0]["embedding_learning_rate"] == 0.02
+    train = []
+    monkeypatch.setattr(
+        rivals.measures, "bag_of_words", lambda some, test: train.append(some) or (0.5, 0.1)
+    )
+    assert rivals.words(4, 0)["fields"] == 0.5
+    assert train[0] == [*tuning.notes(4, 0), *transfer.validation(0)]
+
+
 def test_notes_for_validation_are_others() -> None:
     for seed in (jobs.RATE_SEED, *jobs.SEEDS):
         learnt = {note.prompt for note in tuning.notes(transfer.SPECIALIST, seed)}
@@ -500,6 +520,10 @@ def made_up(part: str, job: str) -> dict:
             rule = {"words": 0.6, "words_whole": 0.3}
             row |= {"wording": new, "age_by_rule": rule, **kept(0.5)}
         return row
+    if part == "rivals":
+        kind, n, seed, _ = words
+        return {"kind": kind, "notes": int(n), "seed": int(seed), "steps": 1, "why": "",
+                "fields": 0.5, "whole": 0.1}  # fmt: skip
     if part in ("rates", "methods", "head_rates", "with_head"):
         name, seed, rate = words
         row = {"method": name, "seed": int(seed), "rate": float(rate), "steps": 80, "trained": 9,
@@ -578,6 +602,8 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert [*recorded.curves()] == [*transfer.STARTS, "bag of words"]
     assert sorted(recorded.transfer(transfer.RANDOM)) == [*transfer.SIZES]
     assert "adamw 0.01, 300 to 300 steps, 0 of 29" in recorded.trained_out()[transfer.RANDOM]
+    assert [*recorded.rivals("recipe")] == [*rivals.SIZES]
+    assert [*recorded.rivals("words")] == [*transfer.SIZES]
     assert len(recorded.specialist()) == 9
     found = recorded.methods()
     assert [*found] == [*recorded.METHODS]
@@ -596,7 +622,17 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert [*recorded.on_the_way()] == [*recorded.METHODS]
     assert recorded.on_the_way()["LoRA 4 + head"][0.6][0] == pytest.approx(0.7 + 0.1 * 6 / 9)
     assert recorded.rare()["never"] == 0.1
-    assert recorded.control()["gained"] < 0.02
+    alone, more = recorded.control()["gained"]
+    assert alone[0] < 0.02
+    assert alone[0] + more[0] == pytest.approx(
+        sum(float(row["gained"]) for row in recorded.rows("methods") if row["method"] == "replay"
+            and row["seed"] in ("10", "11", "12")) / 3
+    )  # fmt: skip
+    lost = [change for family, change in recorded.changes()["LoRA 4"].items()]
+    assert -sum(lost) / len(lost) == pytest.approx(found["LoRA 4"]["lost"][0], abs=1e-6)
+    assert "head only *" in recorded.marked(recorded.kept())
+    assert "full" in recorded.marked(recorded.kept())
+    assert recorded.beyond_the_rule()["notes"][0] == pytest.approx(0.9**8 - 0.3)
     assert [*recorded.mixture()["lore"]] == ["alone", "alone, longer", "all"]
     assert "lore" not in recorded.left_out()["lore"]
     assert len(recorded.left_out()["lore"]) == 5
@@ -992,14 +1028,15 @@ def test_remarks_are_learnt_by_a_stand_in(model: GPT, opened: Opened, how: str) 
 def test_the_view_shows_a_method_and_names_what_it_lacks() -> None:
     kept = {"before": {"sums": 1.0, "a<b": 0.5}, "full": {"sums": 0.25, "a<b": 0.5},
             "replay": {"sums": 1.0, "a<b": 0.5}}  # fmt: skip
-    view = forgetting_view(kept)
+    changes = {"full": {"sums": -0.75, "a<b": 0.0}, "replay": {"sums": 0.0, "a<b": 0.0}}
+    view = forgetting_view(kept, changes)
     method, table = view.children
     assert "-75" in table.value
     assert "a&lt;b" in table.value
     method.value = "replay"
     assert "-75" not in table.value
     with pytest.raises(ValueError, match="no method 'before'"):
-        forgetting_view({"full": {}})
+        forgetting_view({"full": {}}, {})
 
 
 def test_pictures_draw_what_was_recorded() -> None:

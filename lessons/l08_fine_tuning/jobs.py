@@ -24,6 +24,7 @@ from lessons.l08_fine_tuning import (
     mixture,
     rates,
     real,
+    rivals,
     transfer,
     tuning,
     with_head,
@@ -49,6 +50,7 @@ MIXED = ("lore", "functions")  # families on which the mixture's rates are tried
 # What the result of an experiment depends on: modules, claims and models.
 _EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
     "transfer": ((transfer, tuning, measures, clinic), ("transfer", "specialise")),
+    "rivals": ((rivals, transfer, tuning, measures, clinic), ()),
     "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
     "with_head": ((with_head, methods, transfer, tuning, measures, clinic), ()),
     "mixture": ((mixture, tuning, measures), ("multi-task",)),
@@ -61,6 +63,7 @@ EXPERIMENT = {
     "start_rates": "transfer",
     "pretrained": "transfer",
     "scratch": "transfer",
+    "rivals": "rivals",
     "rates": "methods",
     "methods": "methods",
     "control": "methods",
@@ -181,6 +184,19 @@ def _curve(start: str, n: str, seed: str, optimizer: str, rate: str) -> dict[str
     if start == transfer.PRETRAINED and int(n) == transfer.SPECIALIST:
         row |= transfer.specialist(model, tokenizer, int(seed))
     return row
+
+
+def _rival_jobs() -> list[str]:
+    chosen_start(transfer.RANDOM)  # says what to run first
+    rate = rates.best(_start_scores(transfer.RANDOM, "muon"))
+    recipes = [f"{rivals.RECIPE}|{n}|{seed}|{rate:g}" for n in rivals.SIZES for seed in FEWER]
+    return recipes + [f"{rivals.WORDS}|{n}|{seed}|0" for n in transfer.SIZES for seed in SEEDS]
+
+
+def _rival(kind: str, n: str, seed: str, rate: str) -> dict[str, Any]:
+    if kind == rivals.WORDS:
+        return rivals.words(int(n), int(seed))
+    return rivals.recipe(*open_model(MAIN), int(n), int(seed), float(rate))
 
 
 # --- methods: the same target, and what is lost on the way ---------------------------------------
@@ -480,6 +496,7 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "start_rates": _start_rate_jobs,
     "pretrained": lambda: curve_jobs(transfer.PRETRAINED),
     "scratch": lambda: curve_jobs(transfer.RANDOM),
+    "rivals": _rival_jobs,
     "rates": _rate_jobs,
     "methods": _method_jobs,
     "control": _control_jobs,
@@ -498,6 +515,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "start_rates": _start_rate,
     "pretrained": _curve,
     "scratch": _curve,
+    "rivals": _rival,
     "rates": _rate,
     "methods": _method,
     "control": _control,

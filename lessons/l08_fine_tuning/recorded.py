@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -57,6 +57,12 @@ def curves() -> dict[str, dict[int, Interval]]:
     """The lines of the picture: both starts, and a bag of words."""
     found = {start: transfer(start) for start in ("pre-trained", "random weights")}
     return found | {"bag of words": transfer("pre-trained", "words")}
+
+
+def rivals(kind: str) -> dict[int, Interval]:
+    """Fields right by number of notes of a kind of `rivals.KINDS`."""
+    some = [row for row in rows("rivals") if row["kind"] == kind]
+    return {int(n): interval for n, interval in _by(some, "notes", "fields").items()}
 
 
 def trained_out() -> dict[str, str]:
@@ -198,10 +204,53 @@ def losses() -> dict[str, dict[str, float]]:
     return _kept("nats")
 
 
-def control() -> dict[str, float]:
-    """What old documents alone, as many steps as replay, do: mean "lost" and "gained"."""
-    found = rows("control")
-    return {what: fmean(float(row[what]) for row in found) for what in ("lost", "gained")}
+def control() -> dict[str, tuple[Interval, Interval]]:
+    """What is "lost" and "gained" by old documents alone; and how much more of it by replay.
+
+    Both take as many steps. The second is of the same seeds, pair by pair.
+    """
+    replay = {row["seed"]: row for row in rows("methods") if row["method"] == "replay"}
+    found = {}
+    for what in ("lost", "gained"):
+        alone = {row["seed"]: float(row[what]) for row in rows("control")}
+        more = [float(replay[seed][what]) - value for seed, value in alone.items()]
+        found[what] = mean_interval([*alone.values()]), mean_interval(more)
+    return found
+
+
+def changes() -> dict[str, dict[str, float]]:
+    """Method → family → mean change of the share right, over the method's own seeds."""
+    before = {
+        (row["seed"], row["family"]): float(row["right"])
+        for row in rows("kept_before")
+        if row["right"]
+    }
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in [*_both("kept"), *rows("kept_specialist")]:
+        if row["right"]:
+            change = float(row["right"]) - before[row["seed"], row["family"]]
+            found.setdefault(row["method"], {}).setdefault(row["family"], []).append(change)
+    return {
+        method: {family: fmean(values) for family, values in families.items()}
+        for method, families in found.items()
+    }
+
+
+def marked(kept: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The same with a * behind each method that did not reach the target in all runs."""
+    reached = {name: row["reached"][0] for name, row in methods().items()}
+    return {name + " *" * (reached.get(name, 1) < 1): shares for name, shares in kept.items()}
+
+
+def beyond_the_rule() -> dict[str, Interval]:
+    """The specialist minus a bag of words that is handed the age, seed by seed."""
+    found = rows("specialist")
+    by_rule = {row["seed"]: row for row in found if row["what"] == "bag of words, age by rule"}
+    mine = [row for row in found if row["what"] == "specialist"]
+    return {
+        what: mean_interval([float(row[what]) - float(by_rule[row["seed"]][what]) for row in mine])
+        for what in ("fields", "notes")
+    }
 
 
 def again() -> dict[str, tuple[float, float]]:

@@ -77,6 +77,10 @@ def _curves(_: Found) -> None:
         _write("transfer", found, columns)
 
 
+def _rivals(found: Found) -> None:
+    _write("rivals", found, "kind notes seed steps why fields whole")
+
+
 def _specialist(row: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     new, rule = row["wording"], row["age_by_rule"]
     return [
@@ -189,6 +193,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "start_rates": _start_rates,
     "pretrained": _curves,
     "scratch": _curves,
+    "rivals": _rivals,
     "rates": _rates_table("rates"),
     "methods": _methods_table(""),
     "control": _control,

@@ -9,11 +9,14 @@ import ipywidgets
 
 
 def forgetting_view(
-    kept: Mapping[str, Mapping[str, float]], before: str = "before"
+    kept: Mapping[str, Mapping[str, float]],
+    changes: Mapping[str, Mapping[str, float]],
+    before: str = "before",
 ) -> ipywidgets.VBox:
     """Choose a method (mouse or arrow keys): a bar for each family, before and after.
 
-    `kept`: method → family → share right. Raises ValueError if there is no method `before`.
+    `kept`: method → family → share right; `changes`: the same, how it changed over the method's own
+    seeds. Raises ValueError if there is no method `before`.
     """
     if before not in kept:
         raise ValueError(f"no method {before!r} to compare with; there are {', '.join(kept)}")
@@ -33,8 +36,8 @@ def forgetting_view(
         after = kept[method.value]
         rows = "".join(
             f"<tr><td>{html.escape(family)}</td><td>{bar(share, '#999999')}</td>"
-            f"<td>{bar(after[family], '#0072B2')}</td><td>{100 * (after[family] - share):+.0f}</td>"
-            "</tr>"
+            f"<td>{bar(after[family], '#0072B2')}</td>"
+            f"<td>{100 * changes[method.value][family]:+.0f}</td></tr>"
             for family, share in kept[before].items()
         )
         view.value = (
