@@ -409,7 +409,7 @@ def test_shares_of_all_draws_have_an_interval_over_their_items(written: Path) ->
 def test_findings_say_what_was_recorded(written: Path) -> None:
     says = recorded.finding()
     assert "12 of 14 tasks" in says  # without summary and letters, and without the rows aside
-    assert "verse, debugging and conversation; highest: verse, debugging" in says
+    assert "verse, debugging and conversation. In all, highest: verse, debugging" in says
     assert "does it no better than the model" in recorded.by_hand()
     assert "Of both in equal parts: 80%" in recorded.debugged()
     assert recorded.copied().startswith("Verse: for 0% of the prompts")
