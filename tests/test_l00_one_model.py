@@ -416,7 +416,7 @@ def test_findings_say_what_was_recorded(written: Path) -> None:
     assert "75% of the couplets after 16 with" in recorded.two_ways_finding()
     record(written, dict.fromkeys(tasks.TASKS, 0.0), conversation=100)
     assert "0 of 14 tasks" in recorded.finding()
-    assert "claim names none; highest" in recorded.finding()
+    assert "claim names: none. In all, highest" in recorded.finding()
     assert "bot with a memory is right 100% of the time" in recorded.by_hand()
     assert "made for this one task does it better than the model" in recorded.by_hand()
 
