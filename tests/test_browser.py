@@ -81,7 +81,9 @@ WIDGETS = {
     "l08": """
         from lessons.l08_fine_tuning.widget import forgetting_view
         shares = {"sums": 0.9, HOSTILE: 0.5}
-        forgetting_view({"before": shares, "full": {"sums": 0.1, HOSTILE: 0}, "LoRA": shares})
+        full = {"sums": 0.1, HOSTILE: 0}
+        changes = {"full": {"sums": -0.8, HOSTILE: -0.5}, "LoRA": {"sums": 0, HOSTILE: 0}}
+        forgetting_view({"before": shares, "full": full, "LoRA": shares}, changes)
         """.replace("HOSTILE", repr(HOSTILE)),
     "l09": """
         from lessons.l09_few_shot.widget import shot_view
