@@ -45,6 +45,8 @@ FEWER = SEEDS[:3]  # where nothing is decided
 RATE_SEED = 7  # on which learning rates are chosen, and pilots were run
 RATE_NOTES = 128  # on which the rates of both starts are tried
 RATE_N = 20  # items of each old family, where rates are compared
+SLOWER = ("full", "replay", "LoRA 16")  # methods whose next lower rate is given more steps
+SLOWER_MOST = 2_400  # steps, three times methods.MOST
 MIXED = ("lore", "functions")  # families on which the mixture's rates are tried, alone
 
 # What the result of an experiment depends on: modules, claims and models.
@@ -67,6 +69,7 @@ EXPERIMENT = {
     "rates": "methods",
     "methods": "methods",
     "control": "methods",
+    "slower": "methods",
     "head_rates": "with_head",
     "with_head": "with_head",
     "mixture_rates": "mixture",
@@ -319,6 +322,22 @@ def _control(seed: str, rate: str, steps: str) -> dict[str, Any]:
     return row | methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
 
 
+def _slower_jobs() -> list[str]:
+    """What the limit of methods.MOST steps decides: the rung below a method's rate, with more."""
+    found = []
+    for name in SLOWER:
+        rate = chosen_rate(name)
+        below = [rung for rung in rates.RUNGS if rung < rate]
+        found.append(_rate_job(name)(below[-1]))
+    return found
+
+
+def _slower(name: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model(MAIN)
+    row = methods.tuned(model, tokenizer, name, int(seed), float(rate), most=SLOWER_MOST, hope_at=0)
+    return row | methods.kept(model, tokenizer, RATE_N, int(seed))
+
+
 # --- mixture: one family, one for longer, all, all but one ---------------------------------------
 
 
@@ -500,6 +519,7 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "rates": _rate_jobs,
     "methods": _method_jobs,
     "control": _control_jobs,
+    "slower": _slower_jobs,
     "head_rates": _head_rate_jobs,
     "with_head": _head_jobs,
     "mixture_rates": _mixture_rate_jobs,
@@ -519,6 +539,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "rates": _rate,
     "methods": _method,
     "control": _control,
+    "slower": _slower,
     "head_rates": _rate,
     "with_head": _method,
     "mixture_rates": _mixture_rate,

@@ -23,8 +23,8 @@ def due(step: int) -> bool:
 class Watch:
     """Looks at a model while it is tuned, and says when the target is reached."""
 
-    def __init__(self, model: GPT, tokenizer: BPETokenizer, seed: int) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(self, model: GPT, tokenizer: BPETokenizer, seed: int, hope_at: int) -> None:
+        self.model, self.tokenizer, self.hope_at = model, tokenizer, hope_at
         self.some = tuning.notes(VALIDATION, 500 + seed)
         self.path: list[dict[str, Any]] = []
         self.reached = False
@@ -37,7 +37,7 @@ class Watch:
         fields = self.look(step)
         self._hits = self._hits + 1 if fields >= TARGET else 0
         self.reached = self._hits == 2
-        return self.reached or (step == HOPE_AT and fields < HOPE)
+        return self.reached or (step == self.hope_at and fields < HOPE)
 
     def look(self, step: int) -> float:
         """The share of fields right; it and the loss on old documents are kept in `path`."""
@@ -51,10 +51,19 @@ class Watch:
 
 
 def tuned(
-    model: GPT, tokenizer: BPETokenizer, name: str, seed: int, rate: float, most: int = MOST
+    model: GPT,
+    tokenizer: BPETokenizer,
+    name: str,
+    seed: int,
+    rate: float,
+    most: int = MOST,
+    hope_at: int = HOPE_AT,
 ) -> dict[str, Any]:
-    """Tune in place by a method of tuning.METHODS until the target; a row, with its "path"."""
-    watch = Watch(model, tokenizer, seed)
+    """Tune in place by a method of tuning.METHODS until the target; a row, with its "path".
+
+    With `hope_at=0` no training is given up before `most` steps.
+    """
+    watch = Watch(model, tokenizer, seed, hope_at)
     watch.look(0)
     losses = tuning.tune(
         model, tokenizer, tuning.notes(SPECIALIST, seed), tuning.METHODS[name], rate, seed=seed,

@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import Any
 
 from lessons.l08_fine_tuning import measures, tuning, with_head
-from lessons.l08_fine_tuning.transfer import GENERAL_N
+from lessons.l08_fine_tuning.rivals import RECIPE, WORDS
+from lessons.l08_fine_tuning.transfer import GENERAL_N, RANDOM
 from lessons.sweeps import read_csv, read_json
 from minigpt import BPETokenizer, load, load_adapter
 from minigpt.intervals import Interval, bootstrap_interval, mean_interval
@@ -59,10 +60,29 @@ def curves() -> dict[str, dict[int, Interval]]:
     return found | {"bag of words": transfer("pre-trained", "words")}
 
 
-def rivals(kind: str) -> dict[int, Interval]:
-    """Fields right by number of notes of a kind of `rivals.KINDS`."""
-    some = [row for row in rows("rivals") if row["kind"] == kind]
-    return {int(n): interval for n, interval in _by(some, "notes", "fields").items()}
+def rivals() -> dict[str, dict[int, Interval]]:
+    """Who → fields right by number of notes: the rivals of the picture, with more than there.
+
+    Random weights as they are in the picture, too, on the seeds and the numbers of their rival.
+    """
+    found = {
+        kind: [row for row in rows("rivals") if row["kind"] == kind] for kind in (WORDS, RECIPE)
+    }
+    seeds, sizes = ({row[what] for row in found[RECIPE]} for what in ("seed", "notes"))
+    plain = [
+        row for row in rows("transfer")
+        if row["start"] == RANDOM and row["seed"] in seeds and row["notes"] in sizes
+    ]  # fmt: skip
+    named = {
+        "bag of words, 60 notes more": found[WORDS],
+        "random weights, recipe": found[RECIPE],
+        "random weights, same seeds": plain,
+    }
+    return {
+        name: {int(n): interval for n, interval in sorted(_by(some, "notes", "fields").items(),
+                                                          key=lambda pair: int(pair[0]))}
+        for name, some in named.items()
+    }  # fmt: skip
 
 
 def trained_out() -> dict[str, str]:
@@ -124,6 +144,14 @@ def rates() -> dict[str, list[dict[str, str]]]:
     return {name: [row for row in tried if row["method"] == name] for name in METHODS}
 
 
+def slower() -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    """Method → the row of the rate it got, and of the next lower one with three times the steps."""
+    tried = {(row["method"], float(row["rate"])): row for row in rows("rates")}
+    taken = {row["method"]: float(row["rate"]) for row in rows("methods")}
+    return {name: (tried[name, taken[name]], row)
+            for row in rows("slower") for name in [row["method"]]}  # fmt: skip
+
+
 def paths() -> dict[str, list[tuple[float, float]]]:
     """Method → fields right and nats a token on old documents, look by look, of the first seed."""
     found: dict[str, list[tuple[float, float]]] = {}
@@ -137,8 +165,8 @@ def paths() -> dict[str, list[tuple[float, float]]]:
 LEVELS = (0.4, 0.6, 0.8, 0.9)  # of fields right, at which methods can be compared
 
 
-def on_the_way() -> dict[str, dict[float, tuple[float, float]]]:
-    """Method → level → the least loss on old documents, and the rate that had it.
+def on_the_way() -> dict[str, dict[float, tuple[float, float, bool]]]:
+    """Method → level → the least loss on old documents, the rate that had it, and if none is lower.
 
     Of all rates that were tried: nats a token at the first look with so many fields right,
     interpolated between it and the look before. A level that no rate reached is left out.
@@ -147,13 +175,12 @@ def on_the_way() -> dict[str, dict[float, tuple[float, float]]]:
     for row in [*rows("path_rates"), *rows("path_head_rates")]:
         looks = runs.setdefault(row["method"], {}).setdefault(float(row["rate"]), [])
         looks.append((float(row["fields"]), float(row["nats"])))
-    found: dict[str, dict[float, tuple[float, float]]] = {}
-    for name in METHODS:
+    found: dict[str, dict[float, tuple[float, float, bool]]] = {name: {} for name in METHODS}
+    for name, levels in found.items():
         for level in LEVELS:
-            tried = [(_nats_at(looks, level), rate) for rate, looks in runs[name].items()]
-            best = min(tried)
-            if best[0] < math.inf:
-                found.setdefault(name, {})[level] = best
+            nats, rate = min((_nats_at(looks, level), rate) for rate, looks in runs[name].items())
+            if nats < math.inf:
+                levels[level] = nats, rate, rate == min(runs[name])
     return found
 
 
@@ -205,16 +232,20 @@ def losses() -> dict[str, dict[str, float]]:
 
 
 def control() -> dict[str, tuple[Interval, Interval]]:
-    """What is "lost" and "gained" by old documents alone; and how much more of it by replay.
+    """What is lost by old documents alone; and how much more of it by replay.
 
-    Both take as many steps. The second is of the same seeds, pair by pair.
+    In points of the share right and thousandths of a nat a token. Both take as many steps; the
+    second is of the same seeds, pair by pair.
     """
     replay = {row["seed"]: row for row in rows("methods") if row["method"] == "replay"}
     found = {}
-    for what in ("lost", "gained"):
-        alone = {row["seed"]: float(row[what]) for row in rows("control")}
-        more = [float(replay[seed][what]) - value for seed, value in alone.items()]
-        found[what] = mean_interval([*alone.values()]), mean_interval(more)
+    for what, told, unit in (
+        ("lost", "points lost", 100),
+        ("gained", "thousandths of a nat gained", 1000),
+    ):
+        alone = {row["seed"]: unit * float(row[what]) for row in rows("control")}
+        more = [unit * float(replay[seed][what]) - value for seed, value in alone.items()]
+        found[told] = mean_interval([*alone.values()]), mean_interval(more)
     return found
 
 

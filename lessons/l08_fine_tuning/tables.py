@@ -95,8 +95,9 @@ def _specialist(row: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 def _rates_table(name: str) -> Callable[[Found], None]:
     def write(found: Found) -> None:
         for row in found:
-            row["nats"] = fmean(row["losses"].values()) if row["losses"] else ""
-        _write(name, found, "method rate steps reached fields notes nats")
+            for column, of in (("nats", "losses"), ("kept", "kept")):  # none if it diverged
+                row[column] = fmean(row[of].values()) if row[of] else ""
+        _write(name, found, "method rate steps reached fields notes nats kept")
         _write_paths(f"path_{name}", found)
 
     return write
@@ -197,6 +198,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "rates": _rates_table("rates"),
     "methods": _methods_table(""),
     "control": _control,
+    "slower": _rates_table("slower"),
     "head_rates": _rates_table("head_rates"),
     "with_head": _with_head,
     "mixture_rates": _mixture_rates,
@@ -214,7 +216,10 @@ NEEDED = ("transfer", "methods", "methods_with_head", "mixture")
 
 
 def write_figures() -> None:
-    """results/figures.csv, once the tables that its claims need are there."""
+    """results/figures.csv, once the tables that its claims need are there.
+
+    A claim that cannot be decided yet has no figures; why is printed.
+    """
     if not all((RESULTS / f"{name}.csv").is_file() for name in NEEDED):
         return
     found = [
@@ -230,12 +235,19 @@ def figures_of(
     tables: Mapping[str, list[dict[str, str]]],
 ) -> dict[str, dict[str, dict[int, float]]]:
     """Claim → figure → seed → value."""
-    return {
-        "transfer": transfer_figures(tables["transfer"]),
-        "specialise": specialise_figures(tables["transfer"]),
-        "keeps-general": methods_figures([*tables["methods"], *tables["methods_with_head"]]),
-        "multi-task": mixture_figures(tables["mixture"]),
-    }
+    both = [*tables["methods"], *tables["methods_with_head"]]
+    found = {}
+    for claim, figures, table in (
+        ("transfer", transfer_figures, tables["transfer"]),
+        ("specialise", specialise_figures, tables["transfer"]),
+        ("keeps-general", methods_figures, both),
+        ("multi-task", mixture_figures, tables["mixture"]),
+    ):
+        try:
+            found[claim] = figures(table)
+        except ValueError as error:
+            print(f"{claim}: {error}")
+    return found
 
 
 def transfer_figures(found: list[dict[str, str]]) -> dict[str, dict[int, float]]:

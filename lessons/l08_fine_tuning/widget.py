@@ -9,18 +9,17 @@ import ipywidgets
 
 
 def forgetting_view(
-    kept: Mapping[str, Mapping[str, float]],
-    changes: Mapping[str, Mapping[str, float]],
-    before: str = "before",
+    kept: Mapping[str, Mapping[str, float]], changes: Mapping[str, Mapping[str, float]]
 ) -> ipywidgets.VBox:
     """Choose a method (mouse or arrow keys): a bar for each family, before and after.
 
-    `kept`: method → family → share right; `changes`: the same, how it changed over the method's own
-    seeds. Raises ValueError if there is no method `before`.
+    `kept`: method → family → share right; `changes`: the same, how it changed. "Before" is what
+    the method's own seeds had, so it may differ a little between methods. Raises ValueError if a
+    method of `changes` is not in `kept`, or if there is none.
     """
-    if before not in kept:
-        raise ValueError(f"no method {before!r} to compare with; there are {', '.join(kept)}")
-    names = [name for name in kept if name != before]
+    names = [*changes]
+    if not names or not {*names} <= {*kept}:
+        raise ValueError(f"changes of {names}, shares of {[*kept]}: give both of each method")
     method = ipywidgets.ToggleButtons(
         options=names, value=names[0], description="Method", tooltips=[f"After {n}" for n in names]
     )
@@ -33,12 +32,12 @@ def forgetting_view(
         )
 
     def draw(_: object = None) -> None:
-        after = kept[method.value]
+        after, change = kept[method.value], changes[method.value]
         rows = "".join(
-            f"<tr><td>{html.escape(family)}</td><td>{bar(share, '#999999')}</td>"
-            f"<td>{bar(after[family], '#0072B2')}</td>"
-            f"<td>{100 * changes[method.value][family]:+.0f}</td></tr>"
-            for family, share in kept[before].items()
+            f"<tr><td>{html.escape(family)}</td>"
+            f"<td>{bar(after[family] - change[family], '#999999')}</td>"
+            f"<td>{bar(after[family], '#0072B2')}</td><td>{100 * change[family]:+.0f}</td></tr>"
+            for family in after
         )
         view.value = (
             f"<table><tr><th>task</th><th>before</th><th>after {html.escape(method.value)}</th>"

@@ -1,8 +1,9 @@
 """LoRA in the output layer, too.
 
-Some tokens of the notes hardly occur in pre-training (`rare`), so their rows of the output layer
-were hardly trained, and LoRA in the blocks alone does not move them. Here a change of the output
-layer is learnt beside those of the blocks; all else is as in `methods`.
+Some tokens of the notes hardly occur in pre-training (`rare`): their rows of the output layer were
+seldom pulled towards what is to be said, at all other places pushed away from it, and LoRA in the
+blocks alone does not move them. Here a change of the output layer is learnt beside those of the
+blocks; all else is as in `methods`.
 """
 
 from __future__ import annotations
