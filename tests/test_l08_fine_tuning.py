@@ -544,7 +544,7 @@ def made_up(part: str, job: str) -> dict:
         kind, family, _, rate = words
         loss = 1 + far(rate, 1e-2)
         return {"kind": kind, "family": family, "rate": float(rate), "steps": 9, "loss": loss}
-    if part in ("mixture", "left_out"):
+    if part in ("mixture", "left_out", "all_longer"):
         kind, family, seed, _ = words
         scores = [{"family": f, "right": noise.random(), "nats": noise.random()}
                   for f in mixture.families_of(kind, family)]  # fmt: skip
@@ -642,6 +642,9 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert [*recorded.mixture()["lore"]] == ["alone", "alone, longer", "all"]
     assert "lore" not in recorded.left_out()["lore"]
     assert len(recorded.left_out()["lore"]) == 5
+    assert {*recorded.all_longer()} == {*mixture.SIX}
+    assert [*recorded.all_longer()["bugs"]] == ["alone, longer", "all", "all, six times as long"]
+    assert recorded.mixture_steps()["all, six times as long"] == (9, 9)
     assert recorded.real()["before"]["sentences"] == 40
     assert recorded.real()["LoRA"]["runs"] == 3
     assert recorded.live() == [True] * 10
@@ -730,7 +733,7 @@ def test_what_starts_from_random_weights_does_not_hang_on_the_main_model(
     )
     jobs._digest.cache_clear()
     kept = {part for part in jobs.JOBS if jobs.file_of(part, "x") == old[part]}
-    assert kept == {"mixture_rates", "mixture", "left_out"}
+    assert kept == {"mixture_rates", "mixture", "left_out", "all_longer"}
     assert all(jobs.models_of(part) == [] for part in kept)
     monkeypatch.undo()
     jobs._digest.cache_clear()
@@ -862,6 +865,8 @@ def test_mixtures_share_the_targets_documents() -> None:
     assert mixture.documents("lore", 0, 5) == mixture.documents("lore", 0, 9)[:5]
     assert {*mixture.documents("bugs", 0, 9)}.isdisjoint(mixture.documents("bugs", 0, 9, "val"))
     assert mixture.steps_of("long") == mixture.steps_of("all") == 6 * mixture.steps_of("only")
+    assert mixture.steps_of("all long") == 6 * mixture.steps_of("long")
+    assert mixture.families_of("all long") == mixture.SIX
     for kind in ("only", "long", "all", "without"):
         assert mixture.steps_of(kind) * mixture.BATCH % mixture.DOCUMENTS == 0
 

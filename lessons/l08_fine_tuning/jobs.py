@@ -75,6 +75,7 @@ EXPERIMENT = {
     "mixture_rates": "mixture",
     "mixture": "mixture",
     "left_out": "mixture",
+    "all_longer": "mixture",
     "assistant": "assistant",
     "merging": "merging",
     "real_rates": "real",
@@ -377,8 +378,9 @@ def _mixture_rate(kind: str, family: str, seed: str, rate: str) -> dict[str, Any
 
 
 def chosen_mixture_rate(kind: str) -> float:
-    """The rate with the least held-out loss; a mixture of five takes that of all six."""
-    scores = _mixture_scores(mixture.ALL if kind == mixture.WITHOUT else kind)
+    """The rate with the least held-out loss; all other mixtures take that of all six."""
+    as_all = kind in (mixture.WITHOUT, mixture.ALL_LONG)
+    scores = _mixture_scores(mixture.ALL if as_all else kind)
     if not scores:
         raise ValueError(
             f"{kind}: no rates yet; run python -m lessons sweep 08 mixture_rates first"
@@ -401,6 +403,10 @@ def _mixture_jobs() -> list[str]:
 
 def _left_out_jobs() -> list[str]:
     return [_mixture_job(mixture.WITHOUT, f, seed) for seed in FEWER[:2] for f in mixture.SIX]
+
+
+def _all_longer_jobs() -> list[str]:
+    return [_mixture_job(mixture.ALL_LONG, "", FEWER[0])]  # an hour
 
 
 def _mixture(kind: str, family: str, seed: str, rate: str) -> dict[str, Any]:
@@ -525,6 +531,7 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "mixture_rates": _mixture_rate_jobs,
     "mixture": _mixture_jobs,
     "left_out": _left_out_jobs,
+    "all_longer": _all_longer_jobs,
     "assistant": _assistant_jobs,
     "merging": _merging_jobs,
     "real_rates": _real_rate_jobs,
@@ -545,6 +552,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "mixture_rates": _mixture_rate,
     "mixture": _mixture,
     "left_out": _mixture,
+    "all_longer": _mixture,
     "assistant": _assistant,
     "merging": _merging,
     "real_rates": _real_rate,

@@ -25,6 +25,7 @@ N = 500  # items of a family
 HELD_OUT = 32  # documents of each family that say when to stop
 LOOKS = 12  # in a training; it ends when three in a row are not the best
 ALONE, LONG, ALL, WITHOUT = "only", "long", "all", "without"
+ALL_LONG = "all long"  # all, each document read as often as in LONG
 RATES = (3e-3, 1e-2, 3e-2)  # of Muon, tried first; AdamW has its share, as in pretraining
 
 
@@ -39,12 +40,14 @@ def documents(family: str, seed: int, n: int = DOCUMENTS, part: str = "train") -
 
 def steps_of(kind: str, n: int = DOCUMENTS) -> int:
     """Steps of a training: each document once; "long": as many as the mixture of all takes."""
-    return {ALONE: 1, LONG: len(SIX), ALL: len(SIX), WITHOUT: len(SIX) - 1}[kind] * n // BATCH
+    six = len(SIX)
+    times = {ALONE: 1, LONG: six, ALL: six, WITHOUT: six - 1, ALL_LONG: six * six}
+    return times[kind] * n // BATCH
 
 
 def families_of(kind: str, family: str = "") -> tuple[str, ...]:
     """What a training reads: `family` alone, all six, or all but `family`."""
-    if kind == ALL:
+    if kind in (ALL, ALL_LONG):
         return SIX
     return tuple(f for f in SIX if (f == family) != (kind == WITHOUT))
 

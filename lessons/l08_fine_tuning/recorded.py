@@ -326,6 +326,32 @@ def answer_nats() -> dict[str, dict[str, float]]:
     }
 
 
+def all_longer() -> dict[str, dict[str, float]]:
+    """Family → share right "alone, longer", with "all", and with all as often: of one seed."""
+    longer = rows("all_longer")
+    (seed,) = {row["seed"] for row in longer}
+    right = {
+        (row["kind"], row["family"]): float(row["right"])
+        for row in [*rows("mixture"), *longer]
+        if row["seed"] == seed
+    }
+    names = {"alone, longer": "long", "all": "all", "all, six times as long": "all long"}
+    return {
+        row["family"]: {name: right[kind, row["family"]] for name, kind in names.items()}
+        for row in longer
+    }
+
+
+def mixture_steps() -> dict[str, tuple[int, int]]:
+    """Kind of training → the fewest and the most steps that one took."""
+    found: dict[str, list[int]] = {}
+    for row in [*rows("mixture"), *rows("all_longer")]:
+        found.setdefault(KINDS.get(row["kind"], "all, six times as long"), []).append(
+            int(row["steps"])
+        )
+    return {kind: (min(steps), max(steps)) for kind, steps in found.items()}
+
+
 def left_out() -> dict[str, dict[str, float]]:
     """Family → left-out family → how the share right changes without it, mean over seeds."""
     whole = {

@@ -204,6 +204,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "mixture_rates": _mixture_rates,
     "mixture": _mixture_table("mixture"),
     "left_out": _mixture_table("left_out"),
+    "all_longer": _mixture_table("all_longer"),
     "assistant": _assistant,
     "merging": _merging,
     "real_rates": _real_rates,
