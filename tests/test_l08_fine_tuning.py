@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import math
@@ -22,6 +23,7 @@ from lessons.l08_fine_tuning import (
     merging,
     methods,
     mixture,
+    moved,
     pictures,
     rates,
     real,
@@ -538,6 +540,9 @@ def made_up(part: str, job: str) -> dict:
         if (part, seed) == ("with_head", "10"):
             row["rare"] = {"tokens": 9, "never": 0.1, "ten": 0.2}
         return row
+    if part == "moved":
+        found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5}
+        return {"method": words[0], "seed": int(words[1]), "rate": float(words[2]), **found}
     if part == "control":
         return {"method": tuning.OLD_ALONE.name, "seed": int(words[0]), **kept(0.01)}
     if part == "mixture_rates":
@@ -585,9 +590,10 @@ class InOneProcess:
 @pytest.fixture
 def results(monkeypatch, tmp_path: Path) -> Path:
     """A folder of results that the sweep and `recorded` use; runs are made up."""
-    for module in (recorded, jobs, tables, sweep):
+    for module in (recorded, tables, sweep):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
-    monkeypatch.setattr(jobs, "PARTS", tmp_path / "parts")
+    for module in (recorded, jobs, sweep):
+        monkeypatch.setattr(module, "PARTS", tmp_path / "parts")
     monkeypatch.setattr(sweep, "ProcessPoolExecutor", InOneProcess)
     monkeypatch.setattr(sweep, "open_model", lambda name: None)
     monkeypatch.setattr(jobs, "MODELS", tmp_path)
@@ -629,6 +635,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert (float(usual["rate"]), float(slow["rate"])) == (3e-3, 1e-3)
     assert float(slow["kept"]) == pytest.approx(float(usual["kept"]), abs=0.2)
     assert recorded.rare()["never"] == 0.1
+    assert "head only" not in {row["method"] for row in recorded.rows("moved")}
     alone, more = recorded.control()["thousandths of a nat gained"]
     assert alone[0] < 20
     replay = [row for row in recorded.rows("methods") if row["method"] == "replay"]
@@ -660,15 +667,40 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert "lost_head_only" not in seeds
 
 
+def test_how_far_weights_moved(model: GPT) -> None:
+    before = copy.deepcopy(model)
+    with pytest.raises(ValueError, match=r"no matrix of attn\.c_attn"):
+        moved.distance(before, model)
+    weight = model.get_submodule("h.0.attn.c_proj").weight
+    ends = torch.linalg.svd(weight.detach())
+    with torch.no_grad():  # one direction, as strong as W's strongest; and the head, not counted
+        weight += ends.S[0] * ends.U[:, :1] @ ends.Vh[:1]
+        model.get_submodule("lm_head").weight.mul_(2)
+    found = moved.distance(before, model)
+    assert found["strongest"] == pytest.approx(1, abs=1e-4)
+    assert found["in_few"] == pytest.approx(1, abs=1e-4)
+    assert found["size"] == pytest.approx(float(ends.S[0] / ends.S.norm()), abs=1e-4)
+    with torch.no_grad():  # all of another matrix, twice as large: all directions
+        other = model.get_submodule("h.1.mlp.c_fc").weight
+        other *= 2
+    again = moved.distance(before, model)
+    assert again["size"] == pytest.approx((found["size"] + 1) / 2, abs=1e-4)
+    spectrum = torch.linalg.svdvals(other.detach())
+    few = float((spectrum[:16].norm() / spectrum.norm()) ** 2)
+    assert again["in_few"] == pytest.approx((1 + few) / 2, abs=1e-4)
+
+
 def test_the_picture_is_measured_again_from_adapters(results: Path, monkeypatch, capsys) -> None:
     sweep.main([])
     capsys.readouterr()
     then = recorded.kept_of("LoRA 4", recorded.AGAIN_SEED)
     assert {*then} == {measures.TOLD, *measures.GENERAL}
-    monkeypatch.setattr(recompute, "kept_adapters", lambda: ["LoRA 4"])
-    monkeypatch.setattr(recompute, "open_model", lambda name: (name, "tokenizer"))
+    monkeypatch.setattr(recorded, "ADAPTERS", results)
+    monkeypatch.setattr(recorded, "PARTS", results)
+    recorded.adapter_file("LoRA 4").touch()
+    monkeypatch.setattr(recorded, "open_model", lambda name: (name, "tokenizer"))
     opened = []
-    monkeypatch.setattr(recompute, "load_adapter", lambda *given: opened.append(given))
+    monkeypatch.setattr(recorded, "load_adapter", lambda *given: opened.append(given))
     now = then | {"sums": then["sums"] - 0.05}
     monkeypatch.setattr(recompute.measures, "general", lambda *given: now)
     recompute.main([])
@@ -677,8 +709,10 @@ def test_the_picture_is_measured_again_from_adapters(results: Path, monkeypatch,
     now["sums"] = then["sums"] - 0.1
     with pytest.raises(SystemExit, match="more than 5% from what was recorded: LoRA 4, sums"):
         recompute.main([])
-    with pytest.raises(ValueError, match="'full': choose one of LoRA 4"):
+    with pytest.raises(ValueError, match=r"'full': not here\. .* LoRA 4, .* 08 methods"):
         recompute.main(["full"])
+    recorded.weights_folder("full").mkdir()
+    assert recorded.open_tuned("full") == (str(results / "full weights"), "tokenizer")
 
 
 def test_a_part_that_was_run_is_not_run_again(results: Path, monkeypatch, capsys) -> None:

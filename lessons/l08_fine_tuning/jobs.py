@@ -22,6 +22,7 @@ from lessons.l08_fine_tuning import (
     merging,
     methods,
     mixture,
+    moved,
     rates,
     real,
     rivals,
@@ -29,16 +30,23 @@ from lessons.l08_fine_tuning import (
     tuning,
     with_head,
 )
-from lessons.l08_fine_tuning.recorded import ADAPTERS, RESULTS, adapter_file
+from lessons.l08_fine_tuning.recorded import (
+    ADAPTERS,
+    AGAIN_SEED,
+    METHODS,
+    PARTS,
+    adapter_file,
+    open_tuned,
+    weights_folder,
+)
 from lessons.models import MODELS, digest
 from lessons.pretrain import stored
 from lessons.sweeps import open_model, read_json
 from lessons.world.tasks import clinic
-from minigpt import save_adapter
+from minigpt import merge_lora, save_adapter
 from minigpt.checkpoint import save_checkpoint
 from minigpt.train_config import TrainingDiverged
 
-PARTS = RESULTS / "parts"
 MAIN = "fernhollow"
 SEEDS = range(10, 15)
 FEWER = SEEDS[:3]  # where nothing is decided
@@ -55,6 +63,7 @@ _EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
     "rivals": ((rivals, transfer, tuning, measures, clinic), ()),
     "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
     "with_head": ((with_head, methods, transfer, tuning, measures, clinic), ()),
+    "moved": ((moved, with_head, methods, transfer, tuning, measures, clinic), ()),
     "mixture": ((mixture, tuning, measures), ("multi-task",)),
     "assistant": ((assistant, methods, tuning, measures), ()),
     "merging": ((merging, assistant, tuning, measures, clinic), ()),
@@ -72,6 +81,7 @@ EXPERIMENT = {
     "slower": "methods",
     "head_rates": "with_head",
     "with_head": "with_head",
+    "moved": "moved",
     "mixture_rates": "mixture",
     "mixture": "mixture",
     "left_out": "mixture",
@@ -296,12 +306,12 @@ def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
     model, tokenizer = open_model(MAIN)
     row = _tuned(name)(model, tokenizer, name, int(seed), float(rate))
     row |= methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
-    if int(seed) == SEEDS[0]:
+    if int(seed) == AGAIN_SEED:
         if "LoRA" in name:
             ADAPTERS.mkdir(parents=True, exist_ok=True)
             save_adapter(adapter_file(name), model)
         else:
-            save_checkpoint(PARTS / f"{name.replace(' ', '_')} weights", stored(model), tokenizer)
+            save_checkpoint(weights_folder(name), stored(model), tokenizer)
         if name in with_head.RANKS:
             row["rare"] = with_head.rare(tokenizer, int(seed))
     return row
@@ -337,6 +347,20 @@ def _slower(name: str, seed: str, rate: str) -> dict[str, Any]:
     model, tokenizer = open_model(MAIN)
     row = methods.tuned(model, tokenizer, name, int(seed), float(rate), most=SLOWER_MOST, hope_at=0)
     return row | methods.kept(model, tokenizer, RATE_N, int(seed))
+
+
+def _moved_jobs() -> list[str]:
+    in_blocks = [name for name in METHODS if name != "head only"]
+    return [f"{name}|{AGAIN_SEED}|{chosen_rate(name):g}" for name in in_blocks]
+
+
+def _moved(name: str, seed: str, rate: str) -> dict[str, Any]:
+    base, _ = open_model(MAIN)
+    tuned, _ = open_tuned(name)
+    if "LoRA" in name:
+        merge_lora(tuned)
+    row = {"method": name, "seed": int(seed), "rate": float(rate)}
+    return row | moved.distance(base, tuned)
 
 
 # --- mixture: one family, one for longer, all, all but one ---------------------------------------
@@ -528,6 +552,7 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "slower": _slower_jobs,
     "head_rates": _head_rate_jobs,
     "with_head": _head_jobs,
+    "moved": _moved_jobs,
     "mixture_rates": _mixture_rate_jobs,
     "mixture": _mixture_jobs,
     "left_out": _left_out_jobs,
@@ -549,6 +574,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "slower": _slower,
     "head_rates": _rate,
     "with_head": _method,
+    "moved": _moved,
     "mixture_rates": _mixture_rate,
     "mixture": _mixture,
     "left_out": _mixture,

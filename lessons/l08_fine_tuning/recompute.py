@@ -4,6 +4,8 @@
 (half a minute of one core for each adapter) and compares every cell of that seed. Other machines
 may decide a few answers differently; the exit status is 1 if a share differs by more than
 TOLERANCE.
+The methods that move all weights can be measured again where `python -m lessons sweep 08 methods`
+was run, which leaves their weights in results/parts.
 """
 
 from __future__ import annotations
@@ -13,24 +15,13 @@ from collections.abc import Iterator, Sequence
 
 from lessons.l08_fine_tuning import measures, recorded
 from lessons.l08_fine_tuning.transfer import GENERAL_N
-from lessons.sweeps import open_model
-from minigpt import load_adapter
 
 TOLERANCE = 0.05  # of the share right: two of 40 items
 
 
-def kept_adapters() -> list[str]:
-    """The methods whose adapters are kept."""
-    return [name for name in recorded.METHODS if recorded.adapter_file(name).is_file()]
-
-
 def again(method: str) -> Iterator[tuple[str, float, float]]:
-    """Family, the share right that was recorded, and the one measured now; see `kept_adapters`."""
-    if method not in kept_adapters():
-        raise ValueError(f"method={method!r}: choose one of {', '.join(kept_adapters())}")
-    model, tokenizer = open_model("fernhollow")
-    load_adapter(recorded.adapter_file(method), model)
-    now = measures.general(model, tokenizer, GENERAL_N, recorded.AGAIN_SEED)
+    """Family, the share right that was recorded, and the one measured now."""
+    now = measures.general(*recorded.open_tuned(method), GENERAL_N, recorded.AGAIN_SEED)
     then = recorded.kept_of(method, recorded.AGAIN_SEED)
     for family, share in now.items():
         yield family, then[family], share
@@ -41,9 +32,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m lessons.l08_fine_tuning.recompute", description=__doc__
     )
-    parser.add_argument("methods", nargs="*", help="all whose adapters are kept, if none is named")
+    parser.add_argument("methods", nargs="*", help="all that are here, if none is named")
     off = []
-    for method in parser.parse_args(argv).methods or kept_adapters():
+    for method in parser.parse_args(argv).methods or recorded.tuned_methods():
         for family, then, now in again(method):
             print(f"{method:14} {family:20} recorded {then:4.0%}, now {now:4.0%}", flush=True)
             if abs(then - now) > TOLERANCE + 1e-9:

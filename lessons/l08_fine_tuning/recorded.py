@@ -12,14 +12,15 @@ from typing import Any
 from lessons.l08_fine_tuning import measures, tuning, with_head
 from lessons.l08_fine_tuning.rivals import RECIPE, WORDS
 from lessons.l08_fine_tuning.transfer import GENERAL_N, RANDOM
-from lessons.sweeps import read_csv, read_json
-from minigpt import BPETokenizer, load, load_adapter
+from lessons.sweeps import open_model, read_csv, read_json
+from minigpt import GPT, BPETokenizer, load_adapter
 from minigpt.intervals import Interval, bootstrap_interval, mean_interval
 
 RESULTS = Path(__file__).parent / "results"
+PARTS = RESULTS / "parts"  # finished runs, not kept with the lesson
 ADAPTERS = RESULTS / "adapters"
 END = "full, to the end"  # all weights, not stopped at the target: the specialist
-AGAIN, AGAIN_METHOD = ("markov",), "LoRA 16"  # asked again in the notebook
+AGAIN, AGAIN_METHOD = ("sums",), "LoRA 16"  # asked again in the notebook
 AGAIN_SEED = 10
 METHODS = (*tuning.METHODS, *with_head.RANKS)
 
@@ -27,6 +28,31 @@ METHODS = (*tuning.METHODS, *with_head.RANKS)
 def adapter_file(method: str) -> Path:
     """Where the adapter of one seed of a method is kept."""
     return ADAPTERS / f"{method.replace(' ', '_')}.safetensors"
+
+
+def weights_folder(method: str) -> Path:
+    """Where the sweep leaves the weights of one seed of a method that moves all of them."""
+    return PARTS / f"{method.replace(' ', '_')} weights"
+
+
+def tuned_methods() -> list[str]:
+    """The methods of which one seed can be opened: adapters, and what this machine's sweep left."""
+    return [m for m in METHODS if adapter_file(m).is_file() or weights_folder(m).is_dir()]
+
+
+def open_tuned(method: str) -> tuple[GPT, BPETokenizer]:
+    """The model that a method made of seed AGAIN_SEED; raises ValueError if it is not here."""
+    if method not in tuned_methods():
+        part = "with_head" if method in with_head.RANKS else "methods"
+        raise ValueError(
+            f"method={method!r}: not here. Choose one of {', '.join(tuned_methods())}, or make it "
+            f"with: python -m lessons sweep 08 {part}"
+        )
+    if not adapter_file(method).is_file():
+        return open_model(str(weights_folder(method)))
+    model, tokenizer = open_model("fernhollow")
+    load_adapter(adapter_file(method), model)
+    return model, tokenizer
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -289,10 +315,7 @@ def again() -> dict[str, tuple[float, float]]:
 
     Of AGAIN_METHOD, whose adapter the lesson keeps.
     """
-    model, tokenizer = load("fernhollow")
-    assert isinstance(tokenizer, BPETokenizer)
-    load_adapter(adapter_file(AGAIN_METHOD), model)
-    now = measures.general(model, tokenizer, GENERAL_N, AGAIN_SEED, AGAIN)
+    now = measures.general(*open_tuned(AGAIN_METHOD), GENERAL_N, AGAIN_SEED, AGAIN)
     then = kept_of(AGAIN_METHOD, AGAIN_SEED)
     return {family: (then[family], now[family]) for family in AGAIN}
 

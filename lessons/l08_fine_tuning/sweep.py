@@ -17,7 +17,7 @@ from multiprocessing import get_context
 import torch
 
 from lessons.l08_fine_tuning import jobs, real, tables
-from lessons.l08_fine_tuning.recorded import RESULTS
+from lessons.l08_fine_tuning.recorded import PARTS, RESULTS
 from lessons.sweeps import open_model, provenance, read_json, write_json
 
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError(f"no parts {unknown}; there are {', '.join(jobs.JOBS)}")
     if any(part.startswith("real") for part in parts):
         open_model(real.NAME)  # first, for it may not be there
-    jobs.PARTS.mkdir(parents=True, exist_ok=True)
+    PARTS.mkdir(parents=True, exist_ok=True)
     for part in parts:
         while todo := [(part, job) for job in jobs.missing(part)]:
             with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:

@@ -128,6 +128,10 @@ def _with_head(found: Found) -> None:
     write_json(RESULTS / "rare.json", next(row["rare"] for row in found if "rare" in row))
 
 
+def _moved(found: Found) -> None:
+    _write("moved", found, "method seed rate size strongest in_few")
+
+
 def _lost(found: Found) -> None:
     """Add to rows what was lost (share right, mean over families) and gained (nats a token)."""
     before = {row["seed"]: row for row in jobs.results("before")}
@@ -201,6 +205,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "slower": _rates_table("slower"),
     "head_rates": _rates_table("head_rates"),
     "with_head": _with_head,
+    "moved": _moved,
     "mixture_rates": _mixture_rates,
     "mixture": _mixture_table("mixture"),
     "left_out": _mixture_table("left_out"),
