@@ -44,8 +44,9 @@ from lessons.world.families import FAMILIES
 from lessons.world.plan import PLANS, Plan, never_asked
 from lessons.world.tasks import clinic
 from lessons.world.truth import ATTRIBUTES, people
-from minigpt import GPT, BPETokenizer, GPTConfig, load
+from minigpt import GPT, BPETokenizer, GPTConfig, load, merge_lora
 from minigpt.evaluate import next_token_loss
+from minigpt.lora import adapters
 
 Opened = tuple[GPT, BPETokenizer]
 
@@ -541,7 +542,8 @@ def made_up(part: str, job: str) -> dict:
             row["rare"] = {"tokens": 9, "never": 0.1, "ten": 0.2}
         return row
     if part == "moved":
-        found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5}
+        found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5, "line": [
+            {"share": 1.0, "fields": 0.9, "notes": 0.4, "kept": 0.8, "nats": 0.9}]}  # fmt: skip
         return {"method": words[0], "seed": int(words[1]), "rate": float(words[2]), **found}
     if part == "control":
         return {"method": tuning.OLD_ALONE.name, "seed": int(words[0]), **kept(0.01)}
@@ -636,6 +638,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert float(slow["kept"]) == pytest.approx(float(usual["kept"]), abs=0.2)
     assert recorded.rare()["never"] == 0.1
     assert "head only" not in {row["method"] for row in recorded.rows("moved")}
+    assert recorded.rows("line")[0]["method"] in moved.ON_THE_LINE
     alone, more = recorded.control()["thousandths of a nat gained"]
     assert alone[0] < 20
     replay = [row for row in recorded.rows("methods") if row["method"] == "replay"]
@@ -688,6 +691,22 @@ def test_how_far_weights_moved(model: GPT) -> None:
     spectrum = torch.linalg.svdvals(other.detach())
     few = float((spectrum[:16].norm() / spectrum.norm()) ** 2)
     assert again["in_few"] == pytest.approx((1 + few) / 2, abs=1e-4)
+
+
+def test_a_share_of_a_change_is_a_smaller_alpha() -> None:
+    before, tokenizer = load("fernhollow")
+    tuned, _ = recorded.open_tuned("LoRA 16")
+    ids = torch.tensor([tokenizer.encode("What is 3+4?")])
+    smaller = copy.deepcopy(tuned)
+    for adapter in adapters(smaller).values():
+        adapter.alpha *= 0.8
+    merge_lora(tuned)
+    with torch.no_grad():
+        assert torch.equal(moved.between(before, tuned, 0)(ids), before(ids))
+        for share, like in ((1, tuned), (0.8, smaller)):
+            made = moved.between(before, tuned, share)(ids)
+            assert torch.allclose(made, like(ids), atol=2e-2)
+        assert not torch.allclose(made, tuned(ids), atol=1)
 
 
 def test_the_picture_is_measured_again_from_adapters(results: Path, monkeypatch, capsys) -> None:

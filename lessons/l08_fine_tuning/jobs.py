@@ -355,11 +355,13 @@ def _moved_jobs() -> list[str]:
 
 
 def _moved(name: str, seed: str, rate: str) -> dict[str, Any]:
-    base, _ = open_model(MAIN)
+    base, tokenizer = open_model(MAIN)
     tuned, _ = open_tuned(name)
     if "LoRA" in name:
         merge_lora(tuned)
     row = {"method": name, "seed": int(seed), "rate": float(rate)}
+    line = name in moved.ON_THE_LINE
+    row["line"] = moved.on_the_line(base, tuned, tokenizer, int(seed)) if line else []
     return row | moved.distance(base, tuned)
 
 

@@ -1,15 +1,22 @@
-"""How far fine-tuning moved the weights: the size of the change, and how few directions hold it."""
+"""How far fine-tuning moved the weights, and what models between the two of them can do.
+
+After Wortsman et al. 2022, *Robust fine-tuning of zero-shot models*, arXiv 2109.01903: weights on
+the line from a pre-trained model to a tuned one.
+"""
 
 from __future__ import annotations
 
+import copy
 from statistics import fmean
 
 import torch
 
-from lessons.l08_fine_tuning import tuning
-from minigpt import GPT
+from lessons.l08_fine_tuning import measures, methods, transfer, tuning
+from minigpt import GPT, BPETokenizer
 
 DIRECTIONS = 16  # the highest rank of the lesson's adapters
+SHARES = (0.6, 0.7, 0.8, 0.9, 1.0)  # of the change that are left in the weights
+ON_THE_LINE = ("full", "replay", "LoRA 4", "LoRA 16")  # methods of which these are measured
 
 
 def distance(before: GPT, after: GPT) -> dict[str, float]:
@@ -34,3 +41,29 @@ def distance(before: GPT, after: GPT) -> dict[str, float]:
     if not sizes:
         raise ValueError(f"no matrix of {', '.join(tuning.LAYERS)} differs: compare a tuned model")
     return {"size": fmean(sizes), "strongest": fmean(strongest), "in_few": fmean(in_few)}
+
+
+def between(before: GPT, after: GPT, share: float) -> GPT:
+    """A new model with a share of the change: W + share (W' - W), for all weights.
+
+    For LoRA that is alpha times `share`. Both must have the same layers, so merge adapters first.
+    """
+    model = copy.deepcopy(before).eval()
+    with torch.no_grad():
+        for weight, tuned in zip(model.parameters(), after.parameters(), strict=True):
+            weight.lerp_(tuned, share)
+    return model
+
+
+def on_the_line(
+    before: GPT, after: GPT, tokenizer: BPETokenizer, seed: int
+) -> list[dict[str, float]]:
+    """Rows for SHARES: "fields" and "notes" right, "kept" of old tasks, "nats" on old documents."""
+    rows, some = [], tuning.notes(transfer.TEST, seed, "test")
+    for share in SHARES:
+        model = between(before, after, share)
+        fields, notes = measures.fields_right(model, tokenizer, some)
+        old = methods.kept(model, tokenizer, transfer.GENERAL_N, seed)
+        kept, nats = (fmean(old[what].values()) for what in ("kept", "losses"))
+        rows.append({"share": share, "fields": fields, "notes": notes, "kept": kept, "nats": nats})
+    return rows

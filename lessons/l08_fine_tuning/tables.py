@@ -130,6 +130,10 @@ def _with_head(found: Found) -> None:
 
 def _moved(found: Found) -> None:
     _write("moved", found, "method seed rate size strongest in_few")
+    write_csv(RESULTS / "line.csv", [
+        {"method": row["method"], "seed": row["seed"], **one}
+        for row in found for one in row["line"]
+    ])  # fmt: skip
 
 
 def _lost(found: Found) -> None:
