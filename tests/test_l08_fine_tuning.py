@@ -18,7 +18,9 @@ from lessons import evaluate
 from lessons.claims import verdict_table
 from lessons.l08_fine_tuning import (
     assistant,
+    by_rule,
     jobs,
+    lora_controls,
     measures,
     merging,
     methods,
@@ -344,6 +346,46 @@ def test_lora_in_the_output_layer_changes_that_too(monkeypatch, tiny: GPT, opene
     assert all(torch.equal(now[name], weight) for name, weight in old.items())
 
 
+def test_the_controls_of_lora(monkeypatch, tiny: GPT, opened: Opened) -> None:
+    for module, name in ((methods, "QUICK"), (methods, "VALIDATION"), (lora_controls, "TEST")):
+        monkeypatch.setattr(module, name, 2)
+    monkeypatch.setattr(methods, "TEST", 2)
+    monkeypatch.setattr(methods, "PATH_DOCUMENTS", 1)
+    monkeypatch.setattr(methods, "MOST", 10)
+    factors = []
+    step = tuning.Tuning.step
+    monkeypatch.setattr(
+        tuning.Tuning, "step", lambda run, factor: factors.append(factor) or step(run, factor)
+    )
+    slow = GPT(tiny.config)
+    row = lora_controls.tuned(slow, opened[1], lora_controls.SLOW, 0, 1e-3)
+    assert factors == pytest.approx([0.01 * n for n in range(1, 11)])
+    assert (row["steps"], row["reached"], row["method"]) == (10, 0, lora_controls.SLOW)
+    assert [look["step"] for look in row["path"]] == [0, 10]
+    again = GPT(tiny.config)
+    usual = methods.tuned(again, opened[1], "LoRA 16", 0, 1e-3, most=10)
+    assert {*row} == {*usual}
+    assert row["trained"] == usual["trained"]
+    network = GPT(tiny.config)
+    old = {name: weight.clone() for name, weight in network.state_dict().items()}
+    monkeypatch.setattr(methods.tuned, "__defaults__", (10, 0))
+    row = lora_controls.tuned(network, opened[1], lora_controls.BLOCKS, 0, 1e-3)
+    assert (row["method"], row["steps"]) == (lora_controls.BLOCKS, 10)
+    changed = {n for n, w in network.state_dict().items() if not torch.equal(w, old[n])}
+    assert changed == {name for name in old if moved.in_blocks(name)}
+    with pytest.raises(ValueError, match="choose 'blocks only' or 'LoRA 16, slow start'"):
+        lora_controls.tuned(network, opened[1], "full", 0, 1e-3)
+
+
+def test_a_bag_of_words_with_a_rule_at_new_wordings(monkeypatch) -> None:
+    monkeypatch.setattr(by_rule, "SPECIALIST", 60)
+    monkeypatch.setattr(by_rule, "TEST", 20)
+    found = by_rule.wording(3)
+    train, some = tuning.notes(60, 3), tuning.notes(20, 3, "wording")
+    assert found["seed"] == 3
+    assert found["fields"] > measures.bag_of_words(train, some)[0]  # the age, at least
+
+
 def test_tokens_of_the_notes_are_counted_in_old_documents(opened: Opened) -> None:
     few, more = (with_head.rare(opened[1], 0, n) for n in (20, 200))
     assert 0 < more["never"] < few["never"] < 1
@@ -526,11 +568,14 @@ def made_up(part: str, job: str) -> dict:
             rule = {"words": 0.6, "words_whole": 0.3}
             row |= {"wording": new, "age_by_rule": rule, **kept(0.5)}
         return row
+    if part == "by_rule":
+        return {"seed": int(words[0]), "fields": 0.7, "notes": 0.3}
     if part == "rivals":
         kind, n, seed, _ = words
         return {"kind": kind, "notes": int(n), "seed": int(seed), "steps": 1, "why": "",
                 "fields": 0.5, "whole": 0.1}  # fmt: skip
-    if part in ("rates", "methods", "slower", "head_rates", "with_head"):
+    if part in ("rates", "methods", "slower", "head_rates", "with_head", "blocks_rates",
+                "lora_controls"):  # fmt: skip
         name, seed, rate = words
         row = {"method": name, "seed": int(seed), "rate": float(rate), "steps": 80, "trained": 9,
                "reached": int(name != "head only"), "fields": 0.91, "notes": 0.4,
@@ -542,8 +587,9 @@ def made_up(part: str, job: str) -> dict:
             row["rare"] = {"tokens": 9, "never": 0.1, "ten": 0.2}
         return row
     if part == "moved":
-        found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5, "line": [
-            {"share": 1.0, "fields": 0.9, "notes": 0.4, "kept": 0.8, "nats": 0.9}]}  # fmt: skip
+        one = {"share": 1.0, "fields": 0.9, "notes": 0.4, "kept": 0.8, "nats": 0.9}
+        found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5, "head": 0, "line": [one],
+                 "apart": [one]}  # fmt: skip
         return {"method": words[0], "seed": int(words[1]), "rate": float(words[2]), **found}
     if part == "control":
         return {"method": tuning.OLD_ALONE.name, "seed": int(words[0]), **kept(0.01)}
@@ -599,6 +645,7 @@ def results(monkeypatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(sweep, "ProcessPoolExecutor", InOneProcess)
     monkeypatch.setattr(sweep, "open_model", lambda name: None)
     monkeypatch.setattr(jobs, "MODELS", tmp_path)
+    monkeypatch.setattr(jobs, "weights_digest", lambda method: "made up")
     monkeypatch.setattr(assistant, "NAME", "fernhollow")  # a model with a digest
     (tmp_path / "fernhollow").mkdir()
     for part in jobs.RUNS:
@@ -616,7 +663,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     words, recipe, plain = recorded.rivals().values()
     assert [*recipe] == [*plain] == [*rivals.SIZES]
     assert [*words] == [*transfer.SIZES]
-    assert len(recorded.specialist()) == 9
+    assert len(recorded.specialist()) == 10
     found = recorded.methods()
     assert [*found] == [*recorded.METHODS]
     assert found["head only"]["reached"][0] == 0
@@ -638,6 +685,7 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert float(slow["kept"]) == pytest.approx(float(usual["kept"]), abs=0.2)
     assert recorded.rare()["never"] == 0.1
     assert "head only" not in {row["method"] for row in recorded.rows("moved")}
+    assert [*recorded.lora_controls()] == ["full", "blocks only", "LoRA 16", "LoRA 16, slow start"]
     assert recorded.rows("line")[0]["method"] in moved.ON_THE_LINE
     alone, more = recorded.control()["thousandths of a nat gained"]
     assert alone[0] < 20
@@ -693,6 +741,25 @@ def test_how_far_weights_moved(model: GPT) -> None:
     assert again["in_few"] == pytest.approx((1 + few) / 2, abs=1e-4)
 
 
+def test_a_change_is_taken_apart(monkeypatch, tiny: GPT, opened: Opened) -> None:
+    after = copy.deepcopy(tiny)
+    with torch.no_grad():
+        for weight in after.parameters():
+            weight += 1
+    seen = []
+    monkeypatch.setattr(
+        moved, "_measured", lambda model, *_: seen.append(dict(model.named_parameters())) or {}
+    )
+    rows = moved.taken_apart(tiny, after, opened[1], 0)
+    assert [row["part"] for row in rows] == [*moved.PARTS]
+    old = dict(tiny.named_parameters())
+    for model, taken in zip(seen, moved.PARTS.values(), strict=True):
+        for name, weight in model.items():
+            assert torch.equal(weight, old[name] + 1 if taken(name) else old[name]), name
+    blocks = [name for name in old if moved.in_blocks(name)]
+    assert len(blocks) == 4 * tiny.config.n_layer
+
+
 def test_a_share_of_a_change_is_a_smaller_alpha() -> None:
     before, tokenizer = load("fernhollow")
     tuned, _ = recorded.open_tuned("LoRA 16")
@@ -731,6 +798,8 @@ def test_the_picture_is_measured_again_from_adapters(results: Path, monkeypatch,
     with pytest.raises(ValueError, match=r"'full': not here\. .* LoRA 4, .* 08 methods"):
         recompute.main(["full"])
     recorded.weights_folder("full").mkdir()
+    (recorded.weights_folder("full") / "model.safetensors").write_text("weights")
+    assert recorded.tuned_methods() == ["full", "LoRA 4"]
     assert recorded.open_tuned("full") == (str(results / "full weights"), "tokenizer")
 
 
@@ -743,11 +812,19 @@ def test_a_part_that_was_run_is_not_run_again(results: Path, monkeypatch, capsys
         sweep.main(["x"])
 
 
+def test_a_run_whose_weights_are_gone_is_run_again(results: Path, monkeypatch) -> None:
+    sweep.main(["before", "rates", "methods"])
+    assert not jobs.missing("methods")
+    monkeypatch.setattr(jobs, "weights_digest", lambda method: "" if method == "full" else "there")
+    assert jobs.missing("methods") == ["full|10|0.003"]
+
+
 @pytest.mark.parametrize(
     ("part", "first"),
     [("pretrained", "start_rates"), ("scratch", "start_rates"), ("methods", "rates"),
      ("control", "rates"), ("slower", "rates"), ("mixture", "mixture_rates"),
-     ("left_out", "mixture_rates"), ("merging", "rates"), ("with_head", "head_rates"),
+     ("left_out", "mixture_rates"), ("lora_controls", "blocks_rates"), ("merging", "rates"),
+     ("with_head", "head_rates"),
      ("real", "real_rates")],
 )  # fmt: skip
 def test_a_part_says_which_one_comes_first(results: Path, part: str, first: str) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 from lessons.claims import read_rules
 from lessons.l08_fine_tuning import (
     assistant,
+    by_rule,
+    lora_controls,
     measures,
     merging,
     methods,
@@ -37,6 +39,7 @@ from lessons.l08_fine_tuning.recorded import (
     PARTS,
     adapter_file,
     open_tuned,
+    weights_digest,
     weights_folder,
 )
 from lessons.models import MODELS, digest
@@ -63,6 +66,8 @@ _EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
     "rivals": ((rivals, transfer, tuning, measures, clinic), ()),
     "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
     "with_head": ((with_head, methods, transfer, tuning, measures, clinic), ()),
+    "by_rule": ((by_rule, measures, clinic), ()),
+    "controls": ((lora_controls, methods, transfer, tuning, measures, clinic), ()),
     "moved": ((moved, with_head, methods, transfer, tuning, measures, clinic), ()),
     "mixture": ((mixture, tuning, measures), ("multi-task",)),
     "assistant": ((assistant, methods, tuning, measures), ()),
@@ -74,6 +79,7 @@ EXPERIMENT = {
     "start_rates": "transfer",
     "pretrained": "transfer",
     "scratch": "transfer",
+    "by_rule": "by_rule",
     "rivals": "rivals",
     "rates": "methods",
     "methods": "methods",
@@ -81,6 +87,8 @@ EXPERIMENT = {
     "slower": "methods",
     "head_rates": "with_head",
     "with_head": "with_head",
+    "blocks_rates": "controls",
+    "lora_controls": "controls",
     "moved": "moved",
     "mixture_rates": "mixture",
     "mixture": "mixture",
@@ -213,6 +221,14 @@ def _rival(kind: str, n: str, seed: str, rate: str) -> dict[str, Any]:
     return rivals.recipe(*open_model(MAIN), int(n), int(seed), float(rate))
 
 
+def _by_rule_jobs() -> list[str]:
+    return [str(seed) for seed in SEEDS]
+
+
+def _by_rule(seed: str) -> dict[str, Any]:
+    return by_rule.wording(int(seed))
+
+
 # --- methods: the same target, and what is lost on the way ---------------------------------------
 
 
@@ -230,6 +246,8 @@ def _method_scores(name: str) -> dict[float, tuple[float, float]]:
 
 def rates_part(name: str) -> str:
     """The part in which a method's rates are tried."""
+    if name == lora_controls.BLOCKS:
+        return "blocks_rates"
     return "head_rates" if name in with_head.RANKS else "rates"
 
 
@@ -247,6 +265,11 @@ def _head_rate_jobs() -> list[str]:
         for name in with_head.RANKS
         for rate in _rates_of(name, with_head.RATES)
     ]
+
+
+def _blocks_rate_jobs() -> list[str]:
+    name = lora_controls.BLOCKS
+    return [_rate_job(name)(rate) for rate in _rates_of(name, lora_controls.RATES)]
 
 
 def _rates_of(name: str, first: tuple[float, ...]) -> list[float]:
@@ -271,6 +294,8 @@ def _rate(name: str, seed: str, rate: str) -> dict[str, Any]:
 
 
 def _tuned(name: str) -> Callable[..., dict[str, Any]]:
+    if name in (lora_controls.BLOCKS, lora_controls.SLOW):
+        return lora_controls.tuned
     return with_head.tuned if name in with_head.RANKS else methods.tuned
 
 
@@ -317,6 +342,20 @@ def _method(name: str, seed: str, rate: str) -> dict[str, Any]:
     return row
 
 
+def _lora_control_jobs() -> list[str]:
+    rate = {
+        lora_controls.BLOCKS: chosen_rate(lora_controls.BLOCKS),
+        lora_controls.SLOW: chosen_rate("LoRA 16"),
+    }
+    return [f"{name}|{seed}|{rate[name]:g}" for seed in FEWER for name in rate]
+
+
+def _lora_control(name: str, seed: str, rate: str) -> dict[str, Any]:
+    model, tokenizer = open_model(MAIN)
+    row = lora_controls.tuned(model, tokenizer, name, int(seed), float(rate))
+    return row | methods.kept(model, tokenizer, transfer.GENERAL_N, int(seed))
+
+
 def _control_jobs() -> list[str]:
     found = []
     for seed in FEWER:
@@ -351,18 +390,21 @@ def _slower(name: str, seed: str, rate: str) -> dict[str, Any]:
 
 def _moved_jobs() -> list[str]:
     in_blocks = [name for name in METHODS if name != "head only"]
-    return [f"{name}|{AGAIN_SEED}|{chosen_rate(name):g}" for name in in_blocks]
+    return [f"{name}|{AGAIN_SEED}|{chosen_rate(name):g}|{weights_digest(name)}"
+            for name in in_blocks]  # fmt: skip
 
 
-def _moved(name: str, seed: str, rate: str) -> dict[str, Any]:
+def _moved(name: str, seed: str, rate: str, _digest: str) -> dict[str, Any]:
     base, tokenizer = open_model(MAIN)
     tuned, _ = open_tuned(name)
     if "LoRA" in name:
         merge_lora(tuned)
-    row = {"method": name, "seed": int(seed), "rate": float(rate)}
-    line = name in moved.ON_THE_LINE
-    row["line"] = moved.on_the_line(base, tuned, tokenizer, int(seed)) if line else []
-    return row | moved.distance(base, tuned)
+    given = base, tuned, tokenizer, int(seed)
+    return {
+        "method": name, "seed": int(seed), "rate": float(rate), **moved.distance(base, tuned),
+        "line": moved.on_the_line(*given) if name in moved.ON_THE_LINE else [],
+        "apart": moved.taken_apart(*given) if name == moved.APART else [],
+    }  # fmt: skip
 
 
 # --- mixture: one family, one for longer, all, all but one ---------------------------------------
@@ -547,6 +589,7 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "start_rates": _start_rate_jobs,
     "pretrained": lambda: curve_jobs(transfer.PRETRAINED),
     "scratch": lambda: curve_jobs(transfer.RANDOM),
+    "by_rule": _by_rule_jobs,
     "rivals": _rival_jobs,
     "rates": _rate_jobs,
     "methods": _method_jobs,
@@ -554,6 +597,8 @@ JOBS: dict[str, Callable[[], list[str]]] = {
     "slower": _slower_jobs,
     "head_rates": _head_rate_jobs,
     "with_head": _head_jobs,
+    "blocks_rates": _blocks_rate_jobs,
+    "lora_controls": _lora_control_jobs,
     "moved": _moved_jobs,
     "mixture_rates": _mixture_rate_jobs,
     "mixture": _mixture_jobs,
@@ -569,6 +614,7 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "start_rates": _start_rate,
     "pretrained": _curve,
     "scratch": _curve,
+    "by_rule": _by_rule,
     "rivals": _rival,
     "rates": _rate,
     "methods": _method,
@@ -576,6 +622,8 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "slower": _slower,
     "head_rates": _rate,
     "with_head": _method,
+    "blocks_rates": _rate,
+    "lora_controls": _lora_control,
     "moved": _moved,
     "mixture_rates": _mixture_rate,
     "mixture": _mixture,
@@ -589,9 +637,22 @@ RUNS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def missing(part: str) -> list[str]:
-    """The jobs of a part that are still to do; running them may bring up further ones."""
+    """The jobs of a part that are still to do; running them may bring up further ones.
+
+    One whose model or weights are gone is to be done again.
+    """
     gone = part == "assistant" and not (MODELS / assistant.NAME).is_dir()
-    return [job for job in JOBS[part]() if gone or not file_of(part, job).is_file()]
+    return [
+        job
+        for job in JOBS[part]()
+        if gone or not file_of(part, job).is_file() or _weights_are_gone(part, job)
+    ]
+
+
+def _weights_are_gone(part: str, job: str) -> bool:
+    name, *rest = job.split("|")
+    kept = part in ("methods", "with_head") and rest[0] == str(AGAIN_SEED)
+    return kept and not weights_digest(name)
 
 
 def results(part: str, names: Iterable[str] | None = None) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from lessons.l08_fine_tuning import measures, tuning, with_head
+from lessons.l08_fine_tuning.lora_controls import BLOCKS, SLOW
 from lessons.l08_fine_tuning.rivals import RECIPE, WORDS
 from lessons.l08_fine_tuning.transfer import GENERAL_N, RANDOM
 from lessons.sweeps import open_model, read_csv, read_json
@@ -35,9 +37,17 @@ def weights_folder(method: str) -> Path:
     return PARTS / f"{method.replace(' ', '_')} weights"
 
 
+def weights_digest(method: str) -> str:
+    """The beginning of the SHA-256 of a method's adapter or weights; "" where there are none."""
+    for file in (adapter_file(method), weights_folder(method) / "model.safetensors"):
+        if file.is_file():
+            return hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    return ""
+
+
 def tuned_methods() -> list[str]:
     """The methods of which one seed can be opened: adapters, and what this machine's sweep left."""
-    return [m for m in METHODS if adapter_file(m).is_file() or weights_folder(m).is_dir()]
+    return [name for name in METHODS if weights_digest(name)]
 
 
 def open_tuned(method: str) -> tuple[GPT, BPETokenizer]:
@@ -137,7 +147,10 @@ def specialist() -> dict[str, tuple[Interval, Interval]]:
     constant = [float(row["constant"]) for row in asked if row["examples"] == "0"]
     found["commonest value of each field"] = mean_interval(constant), (0.0, 0.0, 0.0)
     fields_, notes_ = (_by(rows("specialist"), "what", what) for what in ("fields", "notes"))
-    return found | {name: (fields_[name], notes_[name]) for name in fields_}
+    found |= {name: (fields_[name], notes_[name]) for name in fields_}
+    both = ([float(row[what]) for row in rows("by_rule")] for what in ("fields", "notes"))
+    rule_fields, rule_notes = (mean_interval(values) for values in both)
+    return found | {"the same, age by rule": (rule_fields, rule_notes)}
 
 
 # --- methods ------------------------------------------------------------------------------------
@@ -153,12 +166,23 @@ def methods() -> dict[str, dict[str, Interval]]:
 
     Also "trained" (numbers), "rate", and "reached": the share of runs that reached the target.
     """
-    found = _both("methods")
+    return _methods(_both("methods"), METHODS)
+
+
+def lora_controls() -> dict[str, dict[str, Interval]]:
+    """The same of the two controls of LoRA, all weights and LoRA 16, on the controls' seeds."""
+    found = rows("lora_controls")
+    seeds = {row["seed"] for row in found}
+    beside = [row for row in rows("methods") if row["seed"] in seeds]
+    return _methods([*beside, *found], ("full", BLOCKS, "LoRA 16", SLOW))
+
+
+def _methods(found: list[dict[str, str]], names: Sequence[str]) -> dict[str, dict[str, Interval]]:
     columns = "fields notes lost gained steps trained rate reached".split()
     tables = {column: _by(found, "method", column) for column in columns}
     return {
         name: {column: tables[column][name] for column in columns}
-        for name in METHODS
+        for name in names
         if name in tables["lost"]
     }
 

@@ -77,6 +77,10 @@ def _curves(_: Found) -> None:
         _write("transfer", found, columns)
 
 
+def _by_rule(found: Found) -> None:
+    _write("by_rule", found, "seed fields notes")
+
+
 def _rivals(found: Found) -> None:
     _write("rivals", found, "kind notes seed steps why fields whole")
 
@@ -128,12 +132,20 @@ def _with_head(found: Found) -> None:
     write_json(RESULTS / "rare.json", next(row["rare"] for row in found if "rare" in row))
 
 
+def _lora_controls(found: Found) -> None:
+    _lost(found)
+    columns = "method seed rate steps trained reached fields notes lost gained"
+    _write("lora_controls", found, columns)
+    _write_paths("path_lora_controls", found)
+
+
 def _moved(found: Found) -> None:
-    _write("moved", found, "method seed rate size strongest in_few")
-    write_csv(RESULTS / "line.csv", [
-        {"method": row["method"], "seed": row["seed"], **one}
-        for row in found for one in row["line"]
-    ])  # fmt: skip
+    _write("moved", found, "method seed rate size strongest in_few head")
+    for name in ("line", "apart"):
+        write_csv(RESULTS / f"{name}.csv", [
+            {"method": row["method"], "seed": row["seed"], **one}
+            for row in found for one in row[name]
+        ])  # fmt: skip
 
 
 def _lost(found: Found) -> None:
@@ -202,6 +214,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "start_rates": _start_rates,
     "pretrained": _curves,
     "scratch": _curves,
+    "by_rule": _by_rule,
     "rivals": _rivals,
     "rates": _rates_table("rates"),
     "methods": _methods_table(""),
@@ -209,6 +222,8 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "slower": _rates_table("slower"),
     "head_rates": _rates_table("head_rates"),
     "with_head": _with_head,
+    "blocks_rates": _rates_table("blocks_rates"),
+    "lora_controls": _lora_controls,
     "moved": _moved,
     "mixture_rates": _mixture_rates,
     "mixture": _mixture_table("mixture"),
