@@ -657,12 +657,13 @@ def results(monkeypatch, tmp_path: Path) -> Path:
 
 def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> None:
     sweep.main([])
-    assert [*recorded.curves()] == [*transfer.STARTS, "bag of words"]
+    words = "bag of words, 60 more"
+    assert [*recorded.curves()] == [*transfer.STARTS, "bag of words", words]
+    assert [*recorded.curves()[words]] == [*transfer.SIZES]
     assert sorted(recorded.transfer(transfer.RANDOM)) == [*transfer.SIZES]
     assert "adamw 0.01, 300 to 300 steps, 0 of 29" in recorded.trained_out()[transfer.RANDOM]
-    words, recipe, plain = recorded.rivals().values()
+    recipe, plain = recorded.rivals().values()
     assert [*recipe] == [*plain] == [*rivals.SIZES]
-    assert [*words] == [*transfer.SIZES]
     assert len(recorded.specialist()) == 10
     found = recorded.methods()
     assert [*found] == [*recorded.METHODS]
@@ -703,7 +704,11 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert {*recorded.all_longer()} == {*mixture.SIX}
     assert [*recorded.all_longer()["bugs"]] == ["alone, longer", "all", "all, six times as long"]
     assert recorded.mixture_steps()["all, six times as long"] == (9, 9)
-    assert recorded.real()["before"]["sentences"] == 40
+    before = recorded.real()["before"]
+    mean, low, high = before["right"]
+    assert mean == pytest.approx((before["pleased"] + before["cross"]) / 2)
+    assert low < mean < high
+    assert recorded.real_gain("LoRA", "LoRA") == (0, 0, 0)
     assert recorded.real()["LoRA"]["runs"] == 3
     assert recorded.live() == [True] * 10
     assert len(recorded.assistant_kept("after")) == 21
@@ -1193,6 +1198,7 @@ def test_the_view_shows_a_method_and_names_what_it_lacks() -> None:
     assert "a&lt;b" in table.value
     method.value = "replay"
     assert "-75" not in table.value
+    assert ">0.0<" in table.value
     assert "before" not in method.options
     assert "100%" in table.value
     with pytest.raises(ValueError, match="give both of each method"):
@@ -1206,13 +1212,15 @@ def test_pictures_draw_what_was_recorded() -> None:
     curves = {name: dict.fromkeys((8, 16), one) for name in (*transfer.STARTS, "bag of words")}
     assert len(pictures.transfer(curves, 0.8).axes[0].get_lines()) == 4
     kept = {"before": {"sums": 1.0}, "full": {"sums": 0.25}}
-    assert [t.get_text() for t in pictures.forgetting(kept).axes[0].texts] == ["100", "25"]
+    texts = [t.get_text() for t in pictures.forgetting(kept).axes[0].texts]
+    assert texts == ["100", "25", "100", "25"]  # the second row is the mean
     kinds = dict.fromkeys(("alone", "alone, longer", "all"), one)
     assert len(pictures.mixture(dict.fromkeys(mixture.SIX, kinds)).axes[0].patches) == 18
     changes = {"a": {"b": -0.1}, "b": {"a": 0.2}}
     assert [t.get_text() for t in pictures.left_out(changes).axes[0].texts] == ["-10", "+20"]
-    paths = {"full": [(0.0, 0.7), (0.9, 1.0)], "replay": [(0.0, 0.7)]}
-    assert len(pictures.paths(paths, 0.9).axes[0].get_lines()) == 3
+    paths = {"full": [(0.0, 0.7), (0.9, 1.0)], "replay": [(0.0, 0.7)], "LoRA 1": [(0.0, 0.7)]}
+    near, far = pictures.paths(paths, 0.9, ("full", "replay")).axes
+    assert (len(near.get_lines()), len(far.get_lines())) == (3, 2)
     assert {*pictures.LINES} == {*recorded.METHODS}
 
 

@@ -70,7 +70,15 @@ def _why_targets(prompt: list[int], answer: list[int], inputs: list[int], goal: 
         return "An id may stand in prompt and answer. Is it the id that decides, or its place?"
     if goal == ids[:-1]:
         return "Inputs and targets are the other way round."
-    return "Inputs are all tokens but the last, targets all but the first."
+    if goal == [-100] * (n - 1) + ids[n - 1 : -1]:
+        return "Where you do not mask, the target is the input itself. Which token comes after it?"
+    if goal == [-100] * n + answer[:-1]:
+        return "Each token of the answer is asked for itself: the targets stand a place too late."
+    if len(goal) != len(right):
+        return f"As many targets as inputs: one for each place, here {len(right)}."
+    if goal[n - 1 :] == answer:
+        return "The answer is right. Which number does the loss ignore?"
+    return "The target at place i is token i + 1, or -100 if that token belongs to the prompt."
 
 
 @exercise(
@@ -166,6 +174,35 @@ def answer_targets(prompt, answer):
 """,
             "other way round",
         ),
+        Wrong(
+            """
+def answer_targets(prompt, answer):
+    ids, n = prompt + answer, len(prompt)
+    return ids[:-1], [-100] * (n - 1) + ids[n - 1 : -1]
+""",
+            "is the input itself",
+        ),
+        Wrong(
+            """
+def answer_targets(prompt, answer):
+    return (prompt + answer)[:-1], [-100] * len(prompt) + answer[:-1]
+""",
+            "a place too late",
+        ),
+        Wrong(
+            """
+def answer_targets(prompt, answer):
+    return (prompt + answer)[:-1], answer
+""",
+            "one for each place",
+        ),
+        Wrong(
+            """
+def answer_targets(prompt, answer):
+    return (prompt + answer)[:-1], [-1] * (len(prompt) - 1) + answer
+""",
+            "Which number does the loss ignore",
+        ),
     ],
 )
 def _answer_targets(attempt: Any) -> None:
@@ -200,7 +237,8 @@ def _answer_targets(attempt: Any) -> None:
 
 @exercise(
     "low_rank",
-    hint="x goes through A (to `rank` numbers), then through B (back to out), then is scaled.",
+    hint="Each input is a row, so matrices stand behind x, transposed: A's, then B's. How is that "
+    "scaled, and what is it added to?",
     wrong=[
         Wrong(
             """
@@ -453,6 +491,43 @@ def notes_needed(curve, level):
 """,
             "of the shares, too",
         ),
+        Wrong(
+            """
+def notes_needed(curve, level):
+    near = sorted(curve, key=lambda n: abs(curve[n] - level))[:2]
+    small, large = sorted(near)
+    part = (level - curve[small]) / (curve[large] - curve[small])
+    return math.exp(math.log(small) + part * (math.log(large) - math.log(small)))
+""",
+            "one must be below it",
+        ),
+        Wrong(
+            """
+def notes_needed(curve, level):
+    sizes = sorted(curve)
+    return math.exp(np.interp(level, [curve[n] for n in sizes], sizes))
+""",
+            "exp undoes a logarithm",
+        ),
+        Wrong(
+            """
+def notes_needed(curve, level):
+    sizes = sorted(curve)
+    return 10 ** np.interp(level, [curve[n] for n in sizes], np.log(sizes))
+""",
+            "10** undoes log10",
+        ),
+        Wrong(
+            """
+def notes_needed(curve, level):
+    sizes = sorted(curve)
+    for small, large in zip(sizes, sizes[1:]):
+        if curve[small] < level <= curve[large]:
+            part = (level - curve[small]) / (curve[large] - curve[small])
+            return math.exp(math.log(small) + part * math.log(large - small))
+""",
+            "difference of the two logarithms",
+        ),
     ],
 )
 def _notes_needed(attempt: Any) -> None:
@@ -460,6 +535,7 @@ def _notes_needed(attempt: Any) -> None:
         ({8: 0.1, 16: 0.2, 32: 0.6, 64: 0.8}, 0.5),
         ({10: 0.1, 100: 0.5, 1000: 0.9}, 0.6),
         ({8: 0.1, 64: 0.9, 16: 0.5}, 0.3),
+        ({8: 0.1, 16: 0.6, 32: 0.7, 64: 0.9}, 0.5),  # both nearest shares are above
         *_drawn_curves(),
     ):
         came = attempt(dict(curve), level)
@@ -484,13 +560,16 @@ def _why_needed(came: Any, curve: dict[int, float], level: float) -> tuple[float
         return right, "Return one number. Is there a way through your function without one?"
     whole = (level - curve[sizes[0]]) / (curve[sizes[-1]] - curve[sizes[0]])
     logs = math.log(level / curve[small]) / math.log(curve[large] / curve[small])
+    near = sorted(sorted(curve, key=lambda n: abs(curve[n] - level))[:2])
+    beside = at((level - curve[near[0]]) / (curve[near[1]] - curve[near[0]]), *near)
+    linear = small + part * (large - small)
     unsorted = [
         at((level - curve[one]) / (curve[two] - curve[one]), one, two)
         for one, two in itertools.pairwise(curve)
         if curve[one] < level <= curve[two]
     ]
     known = {
-        small + part * (large - small): "A straight line in notes. The axis is a logarithm.",
+        linear: "A straight line in notes. The axis is a logarithm.",
         math.log(right): "That is the logarithm of the number. What undoes it?",
         math.log10(right): "That is the logarithm of the number. What undoes it?",
         math.log2(right): "That is the logarithm of the number. What undoes it?",
@@ -498,6 +577,11 @@ def _why_needed(came: Any, curve: dict[int, float], level: float) -> tuple[float
         at(1 - part): "It starts at the smaller number: from which of the two do you go?",
         at(logs): "You took the logarithm of the shares, too: only numbers of notes need it.",
         at(whole, sizes[0], sizes[-1]): "Use the two neighbours of the level, not the ends.",
+        beside: "These are the two nearest to the level. But one must be below it, one above.",
+        10 ** math.log(right): "exp undoes log, 10** undoes log10: which logarithm did you take?",
+        math.exp(min(linear, 700)): "exp undoes a logarithm: which logarithm did you take?",
+        at(part * math.log(large - small) / math.log(large / small)):
+            "The difference of the two logarithms, not the logarithm of the difference.",
         **dict.fromkeys(unsorted[:1], "Sort the numbers: a dict keeps them as they came."),
     }  # fmt: skip
     for mistake, think in known.items():

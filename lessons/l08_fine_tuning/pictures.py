@@ -15,7 +15,7 @@ from minigpt.intervals import Interval
 def transfer(curves: Mapping[str, Mapping[int, Interval]], level: float) -> Figure:
     """Fields right over the number of notes, a line for each start; the level as a dashed line."""
     fig, ax = plt.subplots(figsize=(9, 5))
-    styles = ("o-", "s--", "^:")
+    styles = ("o-", "s--", "^:", "v-.")
     for (name, curve), color, style in zip(curves.items(), PALETTE, styles, strict=False):
         sizes = sorted(curve)
         mean, low, high = ([100 * curve[n][part] for n in sizes] for part in range(3))
@@ -31,16 +31,24 @@ def transfer(curves: Mapping[str, Mapping[int, Interval]], level: float) -> Figu
 
 
 def forgetting(kept: Mapping[str, Mapping[str, float]]) -> Figure:
-    """A table in colours: share right of each family (rows) before and after each method."""
+    """A table in colours: share right of each family (rows) before and after each method.
+
+    The last row is the mean.
+    """
     methods, families = list(kept), list(next(iter(kept.values())))
     table = np.array([[100 * kept[method][family] for method in methods] for family in families])
-    fig, ax = plt.subplots(figsize=(1.02 * len(methods) + 2.5, 0.48 * len(families) + 1.6))
+    table = np.vstack([table, table.mean(axis=0)])
+    fig, ax = plt.subplots(figsize=(1.02 * len(methods) + 2.5, 0.44 * len(families) + 2.4))
     ax.imshow(table, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(*table.shape):
         shade = COLORS["black"] if table[row, column] > 60 else "white"
-        ax.text(column, row, f"{table[row, column]:.0f}", ha="center", va="center", color=shade)
-    ax.set_xticks(range(len(methods)), methods, rotation=35, ha="right")
-    ax.set_yticks(range(len(families)), families)
+        weight = "bold" if row == len(families) else "normal"
+        ax.text(column, row, f"{table[row, column]:.0f}", ha="center", va="center", color=shade,
+                fontweight=weight)  # fmt: skip
+    ax.axhline(len(families) - 0.5, color="white", linewidth=4)
+    ax.xaxis.tick_top()
+    ax.set_xticks(range(len(methods)), methods, rotation=35, ha="left")
+    ax.set_yticks(range(len(families) + 1), [*families, "mean"])
     ax.grid(visible=False)
     return fig
 
@@ -60,19 +68,28 @@ LINES = {
 """The colour and the line of each method."""
 
 
-def paths(found: Mapping[str, Sequence[tuple[float, float]]], target: float) -> Figure:
-    """Loss on old documents over fields right, look by look; the target as a dotted line."""
-    fig, ax = plt.subplots(figsize=(9, 5.6))
+def paths(
+    found: Mapping[str, Sequence[tuple[float, float]]], target: float, few: Sequence[str]
+) -> Figure:
+    """Loss on old documents over fields right, look by look; the target as a dotted line.
+
+    On the left the methods of `few`, from close by; on the right all others, on a logarithmic axis.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(12, 5.6))
     for name, path in found.items():
         color, mark = LINES[name]
         fields, nats = zip(*path, strict=True)
-        ax.plot([100 * share for share in fields], nats, mark, color=COLORS[color], label=name)
-    ax.axvline(100 * target, color=COLORS["black"], linewidth=1, linestyle=":")
-    ax.set(xlabel="fields right (%)", ylabel="loss on old documents\n(nats a token)")
-    ax.set_yscale("log")
-    ax.set_yticks((1, 2, 4, 8), ("1", "2", "4", "8"))
-    ax.minorticks_off()
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[name not in few].plot(
+            [100 * share for share in fields], nats, mark, color=COLORS[color], label=name
+        )
+    for ax in axes:
+        ax.axvline(100 * target, color=COLORS["black"], linewidth=1, linestyle=":")
+        ax.set(xlabel="fields right (%)")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+    axes[0].set(ylabel="loss on old documents\n(nats a token)")
+    axes[1].set_yscale("log")
+    axes[1].set_yticks((1, 2, 4, 8), ("1", "2", "4", "8"))
+    axes[1].minorticks_off()
     return fig
 
 

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from lessons.l08_fine_tuning import measures, tuning, with_head
+from lessons.l08_fine_tuning import real as real_experiment
 from lessons.l08_fine_tuning.lora_controls import BLOCKS, SLOW
 from lessons.l08_fine_tuning.rivals import RECIPE, WORDS
 from lessons.l08_fine_tuning.transfer import GENERAL_N, RANDOM
@@ -91,34 +92,35 @@ def transfer(start: str, what: str = "fields") -> dict[int, Interval]:
 
 
 def curves() -> dict[str, dict[int, Interval]]:
-    """The lines of the picture: both starts, and a bag of words."""
+    """The lines of the picture: both starts, and two bags of words.
+
+    The second one learns from the notes that decide when the networks stop, too.
+    """
     found = {start: transfer(start) for start in ("pre-trained", "random weights")}
-    return found | {"bag of words": transfer("pre-trained", "words")}
+    more = [row for row in rows("rivals") if row["kind"] == WORDS]
+    return found | {
+        "bag of words": transfer("pre-trained", "words"),
+        "bag of words, 60 more": _by_notes(more),
+    }
 
 
 def rivals() -> dict[str, dict[int, Interval]]:
-    """Who → fields right by number of notes: the rivals of the picture, with more than there.
-
-    Random weights as they are in the picture, too, on the seeds and the numbers of their rival.
-    """
-    found = {
-        kind: [row for row in rows("rivals") if row["kind"] == kind] for kind in (WORDS, RECIPE)
-    }
-    seeds, sizes = ({row[what] for row in found[RECIPE]} for what in ("seed", "notes"))
+    """Random weights by the course's recipe, and as in the picture on the same seeds."""
+    recipe = [row for row in rows("rivals") if row["kind"] == RECIPE]
+    seeds, sizes = ({row[what] for row in recipe} for what in ("seed", "notes"))
     plain = [
         row for row in rows("transfer")
         if row["start"] == RANDOM and row["seed"] in seeds and row["notes"] in sizes
     ]  # fmt: skip
-    named = {
-        "bag of words, 60 notes more": found[WORDS],
-        "random weights, recipe": found[RECIPE],
-        "random weights, same seeds": plain,
-    }
     return {
-        name: {int(n): interval for n, interval in sorted(_by(some, "notes", "fields").items(),
-                                                          key=lambda pair: int(pair[0]))}
-        for name, some in named.items()
-    }  # fmt: skip
+        "random weights, recipe": _by_notes(recipe),
+        "random weights, same seeds": _by_notes(plain),
+    }
+
+
+def _by_notes(some: list[dict[str, str]]) -> dict[int, Interval]:
+    found = {int(n): interval for n, interval in _by(some, "notes", "fields").items()}
+    return dict(sorted(found.items()))
 
 
 def trained_out() -> dict[str, str]:
@@ -426,28 +428,50 @@ def assistant_kept(when: str) -> dict[str, float]:
 
 
 def real() -> dict[str, dict[str, Any]]:
-    """How SmolLM2 was used → "right" (interval over sentences), "bits", "trained", "runs", …
+    """How SmolLM2 was used → "right" (interval over pairs of sentences), "bits", "trained", …
 
-    Each sentence's share is the mean over its remarks and over the trainings; sentences are drawn
-    again for the interval, for remarks of one sentence are not independent.
+    Each sentence's share is the mean over its remarks and over the trainings. For the interval,
+    pairs of a pleased sentence and its cross mirror are drawn again: neither the remarks of one
+    sentence nor the two of a pair are independent. "pleased", "cross": the share right of each.
     """
     table, sentences = rows("real"), rows("real_sentences")
+    n = len(real_experiment.sentences("test")["pleased"])  # the cross ones follow, in their order
     found: dict[str, dict[str, Any]] = {}
     for how in dict.fromkeys(row["how"] for row in table):
         some = [row for row in table if row["how"] == how]
-        shares: dict[str, list[float]] = {}
-        for row in sentences:
-            if row["how"] == how:
-                shares.setdefault(row["sentence"], []).append(float(row["right"]))
+        shares = _by_sentence(sentences, how)
         found[how] = {
-            "right": bootstrap_interval([fmean(values) for values in shares.values()]),
-            "sentences": len(shares),
+            "right": bootstrap_interval(_pairs(shares)),
+            "pleased": fmean(shares[:n]),
+            "cross": fmean(shares[n:]),
             "runs": len(some),
             "reached": sum(int(row["reached"]) for row in some),
             "bits": fmean(float(row["bits"]) for row in some),
             "trained": int(some[0]["trained"]),
         }
     return found
+
+
+def real_gain(how: str, than: str) -> Interval:
+    """How much more of the remarks one use of SmolLM2 has right than another, pair by pair."""
+    sentences = rows("real_sentences")
+    mine, other = (_by_sentence(sentences, name) for name in (how, than))
+    return bootstrap_interval(_pairs([a - b for a, b in zip(mine, other, strict=True)]))
+
+
+def _pairs(shares: list[float]) -> list[float]:
+    """The mean of each pleased sentence and its cross mirror, which stand in two halves."""
+    half = len(shares) // 2
+    return [fmean(pair) for pair in zip(shares[:half], shares[half:], strict=True)]
+
+
+def _by_sentence(found: list[dict[str, str]], how: str) -> list[float]:
+    """The share right of each sentence, mean over trainings, in the order of the sentences."""
+    shares: dict[int, list[float]] = {}
+    for row in found:
+        if row["how"] == how:
+            shares.setdefault(int(row["sentence"]), []).append(float(row["right"]))
+    return [fmean(shares[number]) for number in sorted(shares)]
 
 
 def live() -> list[bool]:

@@ -11,7 +11,7 @@ import ipywidgets
 def forgetting_view(
     kept: Mapping[str, Mapping[str, float]], changes: Mapping[str, Mapping[str, float]]
 ) -> ipywidgets.VBox:
-    """Choose a method (mouse or arrow keys): a bar for each family, before and after.
+    """Choose a method (mouse, or Tab and Enter): a bar for each family, before and after.
 
     `kept`: method → family → share right; `changes`: the same, how it changed. "Before" is what
     the method's own seeds had, so it may differ a little between methods. Raises ValueError if a
@@ -27,23 +27,36 @@ def forgetting_view(
 
     def bar(share: float, color: str) -> str:
         return (
-            f'<div style="background:{color};width:{16 * share:.2f}em;height:0.7em;'
-            f'display:inline-block"></div> {share:.0%}'
+            '<td style="text-align:left">'
+            f'<div style="background:{color};width:{14 * share:.2f}em;height:0.7em;'
+            f'display:inline-block"></div> {share:.0%}</td>'
         )
 
     def draw(_: object = None) -> None:
         after, change = kept[method.value], changes[method.value]
         rows = "".join(
-            f"<tr><td>{html.escape(family)}</td>"
-            f"<td>{bar(after[family] - change[family], '#999999')}</td>"
-            f"<td>{bar(after[family], '#0072B2')}</td><td>{100 * change[family]:+.0f}</td></tr>"
+            f'<tr><td style="text-align:right">{html.escape(family)}</td>'
+            f"{bar(after[family] - change[family], '#999999')}"
+            f"{bar(after[family], '#0072B2')}"
+            f'<td style="text-align:right">{_points(change[family])}</td></tr>'
             for family in after
         )
-        view.value = (
-            f"<table><tr><th>task</th><th>before</th><th>after {html.escape(method.value)}</th>"
-            f"<th>points</th></tr>{rows}</table>"
+        heads = (
+            ("task", 11),
+            ("before", 18),
+            (f"after {html.escape(method.value)}", 18),
+            ("points", 6),
         )
+        head = "".join(
+            f'<th style="width:{width}em;text-align:left">{text}</th>' for text, width in heads
+        )
+        view.value = f'<table style="table-layout:fixed"><tr>{head}</tr>{rows}</table>'
 
     method.observe(draw, names="value")
     draw()
     return ipywidgets.VBox([method, view])
+
+
+def _points(change: float) -> str:
+    text = f"{100 * change:+.1f}"
+    return "0.0" if float(text) == 0 else text
