@@ -589,7 +589,7 @@ def made_up(part: str, job: str) -> dict:
     if part == "moved":
         one = {"share": 1.0, "fields": 0.9, "notes": 0.4, "kept": 0.8, "nats": 0.9}
         found = {"size": 0.1, "strongest": 0.2, "in_few": 0.5, "head": 0, "line": [one],
-                 "apart": [one]}  # fmt: skip
+                 "apart": [one | {"part": "all"}]}  # fmt: skip
         return {"method": words[0], "seed": int(words[1]), "rate": float(words[2]), **found}
     if part == "control":
         return {"method": tuning.OLD_ALONE.name, "seed": int(words[0]), **kept(0.01)}
@@ -695,6 +695,10 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert alone[0] + more[0] == pytest.approx(1000 * sum(gained) / 3)
     lost = [change for family, change in recorded.changes()["LoRA 4"].items()]
     assert -sum(lost) / len(lost) == pytest.approx(found["LoRA 4"]["lost"][0], abs=1e-6)
+    assert recorded.before_nats() == pytest.approx(0.7)
+    lost_points, gained_nats = recorded.lost_in_the_end()
+    assert 0 < lost_points < 50
+    assert 0 < gained_nats < 0.5
     assert "head only *" in recorded.marked(recorded.kept())
     assert "full" in recorded.marked(recorded.kept())
     assert recorded.beyond_the_rule()["notes"][0] == pytest.approx(0.9**8 - 0.3)

@@ -18,7 +18,7 @@ from minigpt import GPT, BPETokenizer
 
 DIRECTIONS = 16  # the highest rank of the lesson's adapters
 SHARES = (0.0, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the change that are left in the weights
-ON_THE_LINE = ("full", "replay", "LoRA 4", "LoRA 16")  # methods of which these are measured
+ON_THE_LINE = ("full", "LoRA 4", "LoRA 16")  # methods of which these are measured
 APART = "full"  # the method whose change is taken apart
 
 

@@ -79,7 +79,7 @@ def paths(
     for name, path in found.items():
         color, mark = LINES[name]
         fields, nats = zip(*path, strict=True)
-        axes[name not in few].plot(
+        axes[0 if name in few else 1].plot(
             [100 * share for share in fields], nats, mark, color=COLORS[color], label=name
         )
     for ax in axes:

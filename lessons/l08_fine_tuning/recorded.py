@@ -278,6 +278,18 @@ def kept_of(method: str, seed: int) -> dict[str, float]:
     }
 
 
+def before_nats() -> float:
+    """The loss on held-out old documents before any training, mean over families."""
+    return fmean(losses()["before"].values())
+
+
+def lost_in_the_end() -> tuple[float, float]:
+    """What the specialist, END, lost: points of old tasks, and nats a token gained."""
+    right, nats = kept(), losses()
+    lost = fmean(right["before"].values()) - fmean(right[END].values())
+    return 100 * lost, fmean(nats[END].values()) - fmean(nats["before"].values())
+
+
 def losses() -> dict[str, dict[str, float]]:
     """Method → family → mean nats a token on held-out documents; "before" as in `kept`."""
     return _kept("nats")
