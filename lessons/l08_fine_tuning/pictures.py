@@ -38,7 +38,7 @@ def forgetting(kept: Mapping[str, Mapping[str, float]]) -> Figure:
     methods, families = list(kept), list(next(iter(kept.values())))
     table = np.array([[100 * kept[method][family] for method in methods] for family in families])
     table = np.vstack([table, table.mean(axis=0)])
-    fig, ax = plt.subplots(figsize=(1.02 * len(methods) + 2.5, 0.44 * len(families) + 2.4))
+    fig, ax = plt.subplots(figsize=(1.02 * len(methods) + 2.5, 0.29 * len(families) + 2.4))
     ax.imshow(table, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(*table.shape):
         shade = COLORS["black"] if table[row, column] > 60 else "white"
