@@ -687,6 +687,9 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert recorded.rare()["never"] == 0.1
     assert "head only" not in {row["method"] for row in recorded.rows("moved")}
     assert [*recorded.lora_controls()] == ["full", "blocks only", "LoRA 16", "LoRA 16, slow start"]
+    more = recorded.lost_more("blocks only", "full")
+    both = (recorded.lora_controls()[name]["lost"][0] for name in ("blocks only", "full"))
+    assert sum(more) / 3 == pytest.approx(next(both) - next(both))
     assert recorded.rows("line")[0]["method"] in moved.ON_THE_LINE
     alone, more = recorded.control()["thousandths of a nat gained"]
     assert alone[0] < 20

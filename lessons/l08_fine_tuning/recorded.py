@@ -179,6 +179,16 @@ def lora_controls() -> dict[str, dict[str, Interval]]:
     return _methods([*beside, *found], ("full", BLOCKS, "LoRA 16", SLOW))
 
 
+def lost_more(control: str, method: str) -> list[float]:
+    """How much more a control of LoRA lost than a method, in share right, seed by seed."""
+    lost = {row["seed"]: float(row["lost"]) for row in rows("methods") if row["method"] == method}
+    return [
+        float(row["lost"]) - lost[row["seed"]]
+        for row in rows("lora_controls")
+        if row["method"] == control
+    ]
+
+
 def _methods(found: list[dict[str, str]], names: Sequence[str]) -> dict[str, dict[str, Interval]]:
     columns = "fields notes lost gained steps trained rate reached".split()
     tables = {column: _by(found, "method", column) for column in columns}
