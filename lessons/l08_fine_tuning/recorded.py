@@ -336,8 +336,9 @@ def changes() -> dict[str, dict[str, float]]:
             change = float(row["right"]) - before[row["seed"], row["family"]]
             found.setdefault(row["method"], {}).setdefault(row["family"], []).append(change)
     return {
-        method: {family: fmean(values) for family, values in families.items()}
-        for method, families in found.items()
+        method: {family: fmean(values) for family, values in found[method].items()}
+        for method in (*METHODS, END)
+        if method in found
     }
 
 
