@@ -347,11 +347,10 @@ def test_lora_in_the_output_layer_changes_that_too(monkeypatch, tiny: GPT, opene
 
 
 def test_the_controls_of_lora(monkeypatch, tiny: GPT, opened: Opened) -> None:
-    for module, name in ((methods, "QUICK"), (methods, "VALIDATION"), (lora_controls, "TEST")):
-        monkeypatch.setattr(module, name, 2)
-    monkeypatch.setattr(methods, "TEST", 2)
+    for name in ("QUICK", "VALIDATION", "TEST"):
+        monkeypatch.setattr(methods, name, 2)
     monkeypatch.setattr(methods, "PATH_DOCUMENTS", 1)
-    monkeypatch.setattr(methods, "MOST", 10)
+    monkeypatch.setattr(methods.tuned, "__defaults__", (10, 0, tuning.WARM_UP))
     factors = []
     step = tuning.Tuning.step
     monkeypatch.setattr(
@@ -363,12 +362,13 @@ def test_the_controls_of_lora(monkeypatch, tiny: GPT, opened: Opened) -> None:
     assert (row["steps"], row["reached"], row["method"]) == (10, 0, lora_controls.SLOW)
     assert [look["step"] for look in row["path"]] == [0, 10]
     again = GPT(tiny.config)
-    usual = methods.tuned(again, opened[1], "LoRA 16", 0, 1e-3, most=10)
+    factors.clear()
+    usual = methods.tuned(again, opened[1], "LoRA 16", 0, 1e-3)
+    assert factors == pytest.approx([n / 11 for n in range(1, 11)])
     assert {*row} == {*usual}
     assert row["trained"] == usual["trained"]
     network = GPT(tiny.config)
     old = {name: weight.clone() for name, weight in network.state_dict().items()}
-    monkeypatch.setattr(methods.tuned, "__defaults__", (10, 0))
     row = lora_controls.tuned(network, opened[1], lora_controls.BLOCKS, 0, 1e-3)
     assert (row["method"], row["steps"]) == (lora_controls.BLOCKS, 10)
     changed = {n for n, w in network.state_dict().items() if not torch.equal(w, old[n])}
@@ -687,6 +687,8 @@ def test_the_whole_sweep_writes_what_the_lesson_reads(results: Path, capsys) -> 
     assert recorded.rare()["never"] == 0.1
     assert "head only" not in {row["method"] for row in recorded.rows("moved")}
     assert [*recorded.lora_controls()] == ["full", "blocks only", "LoRA 16", "LoRA 16, slow start"]
+    assert recorded.jump("path_lora_controls", "blocks only") == 0.7
+    assert [len(values) for values in recorded.mixture_seeds()["lore"].values()] == [3, 3, 3]
     more = recorded.lost_more("blocks only", "full")
     both = (recorded.lora_controls()[name]["lost"][0] for name in ("blocks only", "full"))
     assert sum(more) / 3 == pytest.approx(next(both) - next(both))

@@ -66,7 +66,7 @@ _EXPERIMENTS: dict[str, tuple[tuple[ModuleType, ...], tuple[str, ...]]] = {
     "rivals": ((rivals, transfer, tuning, measures, clinic), ()),
     "methods": ((methods, transfer, tuning, measures, clinic), ("keeps-general",)),
     "with_head": ((with_head, methods, transfer, tuning, measures, clinic), ()),
-    "by_rule": ((by_rule, measures, clinic), ()),
+    "by_rule": ((by_rule, transfer, tuning, measures, clinic), ()),
     "controls": ((lora_controls, methods, transfer, tuning, measures, clinic), ()),
     "moved": ((moved, with_head, methods, transfer, tuning, measures, clinic), ()),
     "mixture": ((mixture, tuning, measures), ("multi-task",)),
@@ -394,7 +394,7 @@ def _moved_jobs() -> list[str]:
             for name in in_blocks]  # fmt: skip
 
 
-def _moved(name: str, seed: str, rate: str, _digest: str) -> dict[str, Any]:
+def _moved(name: str, seed: str, rate: str, _weights: str) -> dict[str, Any]:
     base, tokenizer = open_model(MAIN)
     tuned, _ = open_tuned(name)
     if "LoRA" in name:

@@ -58,6 +58,7 @@ def tuned(
     rate: float,
     most: int = MOST,
     hope_at: int = HOPE_AT,
+    warm_up: int = tuning.WARM_UP,
 ) -> dict[str, Any]:
     """Tune in place by a method of tuning.METHODS until the target; a row, with its "path".
 
@@ -67,7 +68,7 @@ def tuned(
     watch.look(0)
     losses = tuning.tune(
         model, tokenizer, tuning.notes(SPECIALIST, seed), tuning.METHODS[name], rate, seed=seed,
-        steps=most, schedule="constant", every=5, stop=watch, size=SIZE,
+        steps=most, schedule="constant", warm_up=warm_up, every=5, stop=watch, size=SIZE,
     )  # fmt: skip
     model.eval()
     fields, whole = measures.fields_right(model, tokenizer, tuning.notes(TEST, seed, "test"))

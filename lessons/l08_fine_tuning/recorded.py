@@ -11,10 +11,10 @@ from statistics import fmean
 from typing import Any
 
 from lessons.l08_fine_tuning import measures, tuning, with_head
-from lessons.l08_fine_tuning import real as real_experiment
 from lessons.l08_fine_tuning.lora_controls import BLOCKS, SLOW
 from lessons.l08_fine_tuning.rivals import RECIPE, WORDS
 from lessons.l08_fine_tuning.transfer import GENERAL_N, RANDOM
+from lessons.l09_few_shot.smol import LABELS
 from lessons.sweeps import open_model, read_csv, read_json
 from minigpt import GPT, BPETokenizer, load_adapter
 from minigpt.intervals import Interval, bootstrap_interval, mean_interval
@@ -173,7 +173,7 @@ def methods() -> dict[str, dict[str, Interval]]:
 
 def lora_controls() -> dict[str, dict[str, Interval]]:
     """The same of the two controls of LoRA, all weights and LoRA 16, on the controls' seeds."""
-    found = rows("lora_controls")
+    found = rows("methods_lora_controls")
     seeds = {row["seed"] for row in found}
     beside = [row for row in rows("methods") if row["seed"] in seeds]
     return _methods([*beside, *found], ("full", BLOCKS, "LoRA 16", SLOW))
@@ -184,9 +184,17 @@ def lost_more(control: str, method: str) -> list[float]:
     lost = {row["seed"]: float(row["lost"]) for row in rows("methods") if row["method"] == method}
     return [
         float(row["lost"]) - lost[row["seed"]]
-        for row in rows("lora_controls")
+        for row in rows("methods_lora_controls")
         if row["method"] == control
     ]
+
+
+def jump(table: str, method: str) -> float:
+    """The highest loss on old documents before a field is right, of the first seed's looks."""
+    seed = str(AGAIN_SEED)
+    looks = [row for row in rows(table) if (row["method"], row["seed"]) == (method, seed)]
+    early = itertools.takewhile(lambda look: float(look["fields"]) == 0, looks)
+    return max(float(look["nats"]) for look in early)
 
 
 def _methods(found: list[dict[str, str]], names: Sequence[str]) -> dict[str, dict[str, Interval]]:
@@ -371,31 +379,39 @@ def again() -> dict[str, tuple[float, float]]:
 
 # --- mixtures -----------------------------------------------------------------------------------
 
-KINDS = {"only": "alone", "long": "alone, longer", "all": "all"}
+KINDS = {
+    "only": "alone",
+    "long": "alone, longer",
+    "all": "all",
+    "all long": "all, six times as long",  # of one seed, in a table of its own
+}
 
 
 def mixture() -> dict[str, dict[str, Interval]]:
     """Family → share right trained "alone", "alone, longer", and with "all"."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for row in rows("mixture"):
-        kinds = found.setdefault(row["family"], {})
-        kinds.setdefault(KINDS[row["kind"]], []).append(float(row["right"]))
     return {
-        family: {kind: mean_interval(kinds[kind]) for kind in KINDS.values()}
-        for family, kinds in found.items()
+        family: {kind: mean_interval(values) for kind, values in kinds.items()}
+        for family, kinds in mixture_seeds("right").items()
     }
 
 
 def answer_nats() -> dict[str, dict[str, float]]:
     """Family → kind of training → mean nats a token on held-out answers."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for row in rows("mixture"):
-        kinds = found.setdefault(row["family"], {})
-        kinds.setdefault(KINDS[row["kind"]], []).append(float(row["nats"]))
     return {
-        family: {kind: fmean(kinds[kind]) for kind in KINDS.values()}
-        for family, kinds in found.items()
+        family: {kind: fmean(values) for kind, values in kinds.items()}
+        for family, kinds in mixture_seeds("nats").items()
     }
+
+
+def mixture_seeds(what: str = "right") -> dict[str, dict[str, list[float]]]:
+    """Family → kind of training, in the order of KINDS → a column of its rows, seed by seed."""
+    table = rows("mixture")
+    found: dict[str, dict[str, list[float]]] = {row["family"]: {} for row in table}
+    for kind, name in KINDS.items():
+        for row in table:
+            if row["kind"] == kind:
+                found[row["family"]].setdefault(name, []).append(float(row[what]))
+    return found
 
 
 def all_longer() -> dict[str, dict[str, float]]:
@@ -407,10 +423,9 @@ def all_longer() -> dict[str, dict[str, float]]:
         for row in [*rows("mixture"), *longer]
         if row["seed"] == seed
     }
-    names = {"alone, longer": "long", "all": "all", "all, six times as long": "all long"}
+    kinds = ("long", "all", "all long")
     return {
-        row["family"]: {name: right[kind, row["family"]] for name, kind in names.items()}
-        for row in longer
+        row["family"]: {KINDS[kind]: right[kind, row["family"]] for kind in kinds} for row in longer
     }
 
 
@@ -418,9 +433,7 @@ def mixture_steps() -> dict[str, tuple[int, int]]:
     """Kind of training → the fewest and the most steps that one took."""
     found: dict[str, list[int]] = {}
     for row in [*rows("mixture"), *rows("all_longer")]:
-        found.setdefault(KINDS.get(row["kind"], "all, six times as long"), []).append(
-            int(row["steps"])
-        )
+        found.setdefault(KINDS[row["kind"]], []).append(int(row["steps"]))
     return {kind: (min(steps), max(steps)) for kind, steps in found.items()}
 
 
@@ -458,15 +471,13 @@ def real() -> dict[str, dict[str, Any]]:
     sentence nor the two of a pair are independent. "pleased", "cross": the share right of each.
     """
     table, sentences = rows("real"), rows("real_sentences")
-    n = len(real_experiment.sentences("test")["pleased"])  # the cross ones follow, in their order
     found: dict[str, dict[str, Any]] = {}
     for how in dict.fromkeys(row["how"] for row in table):
         some = [row for row in table if row["how"] == how]
         shares = _by_sentence(sentences, how)
         found[how] = {
             "right": bootstrap_interval(_pairs(shares)),
-            "pleased": fmean(shares[:n]),
-            "cross": fmean(shares[n:]),
+            **dict(zip(LABELS, map(fmean, _halves(shares)), strict=True)),
             "runs": len(some),
             "reached": sum(int(row["reached"]) for row in some),
             "bits": fmean(float(row["bits"]) for row in some),
@@ -483,9 +494,14 @@ def real_gain(how: str, than: str) -> Interval:
 
 
 def _pairs(shares: list[float]) -> list[float]:
-    """The mean of each pleased sentence and its cross mirror, which stand in two halves."""
+    """The mean of each pleased sentence and its cross mirror."""
+    return [fmean(pair) for pair in zip(*_halves(shares), strict=True)]
+
+
+def _halves(shares: list[float]) -> tuple[list[float], list[float]]:
+    """Those of the pleased sentences, and those of the cross ones, which follow in their order."""
     half = len(shares) // 2
-    return [fmean(pair) for pair in zip(shares[:half], shares[half:], strict=True)]
+    return shares[:half], shares[half:]
 
 
 def _by_sentence(found: list[dict[str, str]], how: str) -> list[float]:

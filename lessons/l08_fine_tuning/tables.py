@@ -132,13 +132,6 @@ def _with_head(found: Found) -> None:
     write_json(RESULTS / "rare.json", next(row["rare"] for row in found if "rare" in row))
 
 
-def _lora_controls(found: Found) -> None:
-    _lost(found)
-    columns = "method seed rate steps trained reached fields notes lost gained"
-    _write("lora_controls", found, columns)
-    _write_paths("path_lora_controls", found)
-
-
 def _moved(found: Found) -> None:
     _write("moved", found, "method seed rate size strongest in_few head")
     for name in ("line", "apart"):
@@ -223,7 +216,7 @@ WRITE: dict[str, Callable[[Found], None]] = {
     "head_rates": _rates_table("head_rates"),
     "with_head": _with_head,
     "blocks_rates": _rates_table("blocks_rates"),
-    "lora_controls": _lora_controls,
+    "lora_controls": _methods_table("_lora_controls"),
     "moved": _moved,
     "mixture_rates": _mixture_rates,
     "mixture": _mixture_table("mixture"),

@@ -260,6 +260,7 @@ def tune(
     seed: int,
     steps: int,
     schedule: str = "wsd",
+    warm_up: int = WARM_UP,
     every: int = 0,
     stop: Callable[[int], bool] = lambda step: False,
     size: int = BATCH,
@@ -268,7 +269,7 @@ def tune(
 ) -> list[float]:
     """Train in place; returns each step's loss (on the new data).
 
-    `schedule` "wsd": the rate rises for ten steps, then falls to zero; "constant": it stays.
+    `schedule` "wsd": the rate rises for `warm_up` steps, then falls to zero; "constant": it stays.
     `stop(step)` is asked after each `every` steps and ends the training when it says so.
     """
     run = Tuning(
@@ -277,7 +278,7 @@ def tune(
     )  # fmt: skip
     losses = []
     for step in range(steps):
-        factor = schedule_factor(step, steps, schedule=schedule, warmup_steps=WARM_UP)
+        factor = schedule_factor(step, steps, schedule=schedule, warmup_steps=warm_up)
         losses.append(run.step(factor))
         if every and (step + 1) % every == 0 and stop(step + 1):
             break
